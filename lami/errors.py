@@ -1,0 +1,30 @@
+"""The two kinds of failure: `Temporary` (try again) and `Permanent` (don't).
+
+Every error that lami raises on purpose is one of them, so that a caller need only ask one question:
+is it worth trying again? A `Temporary` error while an event is handled means that the event is not
+acknowledged and Event Grid delivers it again.
+"""
+
+
+class LamiError(Exception):
+    """The base of every error lami raises on purpose; `str()` of it is fit for a person."""
+
+
+class Temporary(LamiError):
+    """Trying the same thing again later may go through. `retry_after` is in seconds, where known."""
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Permanent(LamiError):
+    """Trying the same thing again will fail again: somebody has to change something first."""
+
+
+class BadEvent(Permanent):
+    """What arrived is no Event Grid event that lami can read; the message says why."""
+
+
+class BadSettings(Permanent):
+    """The environment or the policy file is wrong; the message names every fault."""

@@ -1,0 +1,115 @@
+"""The Table protocol: what lami asks of a store, and what a store may answer.
+
+It is the part of Azure Table Storage that lami uses, no more: rows live in partitions, a partition is
+read by key range in key order, and it is written by transactions that happen whole or not at all.
+Every back end enforces Table Storage's own limits itself (`lami.store.limits`), so that what works on
+one works on all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from lami.errors import LamiError, Permanent, Temporary
+
+Value = str | int | bool
+"""What a property may hold. An `int` is 32 bits, as Table Storage's Int32 is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One entity. `etag` is opaque, set by the store on reading, and ignored on writing."""
+
+    partition: str
+    key: str
+    values: Mapping[str, Value] = field(default_factory=dict)
+    etag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """Write a row that must not exist yet."""
+
+    key: str
+    values: Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """Write a row whether or not it exists; what stood there is replaced whole."""
+
+    key: str
+    values: Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """Write a row that must exist with exactly this etag."""
+
+    key: str
+    values: Mapping[str, Value]
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Remove a row that must exist, and with exactly this etag where one is given."""
+
+    key: str
+    etag: str | None = None
+
+
+Operation = Create | Put | Replace | Delete
+
+
+class Conflict(LamiError):
+    """A transaction was refused because a row is not as demanded; nothing of it was written.
+
+    `key` names the row whose demand failed (the first, where several did); `why` is `exists` (Create),
+    `changed` (Replace or Delete: other etag) or `missing` (Replace or Delete: no such row).
+    """
+
+    def __init__(self, key: str, why: Literal["exists", "changed", "missing"]) -> None:
+        super().__init__(f"row {key!r}: {why}")
+        self.key = key
+        self.why = why
+
+
+class StoreUnavailable(Temporary):
+    """The store could not be reached, is throttled or timed out; what was asked may or may not be done."""
+
+
+class LimitExceeded(Permanent):
+    """What was to be written is beyond Table Storage's limits; nothing of it was written."""
+
+
+class Table(Protocol):
+    """A table of partitions. Each method is one round trip, but for `query`, which takes one a page."""
+
+    def get(self, partition: str, key: str) -> Row | None:
+        """Read one row, or None where there is none."""
+        ...
+
+    def query(
+        self, partition: str, first: str = "", last: str | None = None, limit: int | None = None
+    ) -> list[Row]:
+        """Read the rows with `first <= key < last`, in key order, at most `limit` of them.
+
+        `last=None` reads to the end of the partition. The pages (1,000 rows each) are not one
+        snapshot: a row written in between may or may not be seen.
+        """
+        ...
+
+    def transact(self, partition: str, operations: Sequence[Operation]) -> Mapping[str, str]:
+        """Do all of the operations or none; answer the new etag of every row written, by key.
+
+        At most 100 operations, on distinct keys, 4 MiB in all. Raises `Conflict`, `LimitExceeded` or
+        `StoreUnavailable`.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of connections. Closing twice is harmless."""
+        ...
