@@ -1,0 +1,111 @@
+# One word for each thing a developer does; `make help` lists them.
+# Everything is installed inside the checkout (.venv, .venv313, tests/node_modules), and only when what it is
+# made from has changed.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# The first interpreter that runs and is new enough: a name on PATH may be a shim of pyenv that only fails.
+PYTHON = $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+# Azure runs lami on Python 3.13, and so does the test in Microsoft's own Functions worker.
+PYTHON313 = $(shell for p in python3.13 $$HOME/.pyenv/versions/3.13*/bin/python; do \
+	$$p -c 'import ensurepip, sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null && echo $$p && break; done)
+PIP_INSTALL = -m pip --disable-pip-version-check -qq install
+RUFF_ON = lami tests function_app.py
+
+##@ To see it
+.PHONY: demo
+demo: .venv/.stamp-run ## a redeploy, its stale grants and a broad one, played on a small Azure on this machine
+	@.venv/bin/lami demo $(ARGS)
+
+.PHONY: serve
+serve: .venv/.stamp-run ## lami itself; settings from the environment (docs/reference.md)
+	@.venv/bin/lami serve $(ARGS)
+
+##@ To work on it
+.PHONY: test
+test: test-env ## every test (ARGS="tests/core -k reach" for some)
+	@.venv/bin/python -m pytest $(ARGS)
+
+.PHONY: test-env
+test-env: .venv/.stamp-test tests/node_modules/.stamp-azurite
+	@if [ -n "$(PYTHON313)" ]; then $(MAKE) --no-print-directory --silent .venv313/.stamp-worker; \
+	else echo "No Python 3.13 here: the tests in Microsoft's Functions worker will be skipped."; \
+	echo "  Debian 13: apt-get install python3.13-venv; elsewhere: pyenv install 3.13"; fi
+
+.PHONY: lint
+lint: .venv/.stamp-test ## ruff's rules
+	@.venv/bin/ruff check $(RUFF_ON)
+
+.PHONY: types
+types: .venv/.stamp-test ## mypy, strict
+	@.venv/bin/mypy
+
+.PHONY: format
+format: .venv/.stamp-test ## rewrite the code as ruff lays it out
+	@.venv/bin/ruff format $(RUFF_ON)
+
+.PHONY: format-check
+format-check: .venv/.stamp-test ## say what `make format` would change
+	@.venv/bin/ruff format --check $(RUFF_ON)
+
+.PHONY: check
+check: ## all that .ci/run demands
+	@bash .ci/run
+
+.PHONY: lock
+lock: ## requirements.txt anew from pyproject.toml, for Python 3.13
+	@$(if $(PYTHON313),,$(error a lock is made on Python 3.13, and none was found: pyenv install 3.13))
+	@echo "Resolving pyproject.toml on Python 3.13 ..."
+	@folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
+	$(PYTHON313) -m venv "$$folder"; \
+	"$$folder/bin/python" $(PIP_INSTALL) .; \
+	{ grep '^#' requirements.txt; \
+	"$$folder/bin/python" -m pip --disable-pip-version-check freeze --exclude lami; } > "$$folder/lock"; \
+	cp "$$folder/lock" requirements.txt
+	@git --no-pager diff --stat requirements.txt
+
+.PHONY: clean
+clean: ## remove what make made
+	rm -rf .venv .venv313 tests/node_modules build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+.PHONY: help
+help: ## this list
+	@awk 'BEGIN { FS = ":.*## " } /^##@ / { print "\n" substr($$0, 5) } \
+	/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# --- what the above stand on ---------------------------------------------------------------------------------
+
+.venv/.stamp-run: pyproject.toml
+	@$(if $(PYTHON),,$(error lami needs Python 3.11 or newer: sudo apt-get install python3 python3-venv))
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	echo "$(PYTHON) comes without its venv module: sudo apt-get install python3-venv"; exit 1; }
+	@echo "Installing lami into .venv ..."
+	@$(PYTHON) -m venv .venv
+	@.venv/bin/python $(PIP_INSTALL) -e .
+	@touch $@
+
+.venv/.stamp-test: .venv/.stamp-run
+	@echo "Installing what the tests need into .venv ..."
+	@.venv/bin/python $(PIP_INSTALL) -e '.[test]'
+	@touch $@
+
+tests/node_modules/.stamp-azurite: tests/package-lock.json
+	@command -v node >/dev/null && command -v npm >/dev/null || { \
+	echo "The tests run Azurite, Microsoft's emulator of Table Storage, which needs node and npm:"; \
+	echo "  sudo apt-get install nodejs npm"; exit 1; }
+	@echo "Installing Azurite into tests/node_modules ..."
+	@cd tests && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+# Rebuilt from nothing, so that it holds exactly what requirements.txt lists: the test that the app imports
+# from that file alone means something.
+.venv313/.stamp-worker: requirements.txt tests/functions/requirements.txt tests/functions/prepare.py
+	@echo "Installing requirements.txt and Microsoft's Functions worker into .venv313 ..."
+	@$(PYTHON313) -m venv --clear .venv313
+	@.venv313/bin/python $(PIP_INSTALL) -r requirements.txt
+	@.venv313/bin/python tests/functions/prepare.py
+	@touch $@

@@ -1,0 +1,1 @@
+"""The edge to Azure Resource Manager: looks, and nothing but looks."""

@@ -1,0 +1,54 @@
+"""What lami asks of Azure Resource Manager, and how a failed read is kept apart from an absence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from lami.core.ids import ResourceId
+from lami.core.model import IdentityHolder, Look, RoleAssignment, RoleDefinition, Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class NotAHolder:
+    """The resource is there and is no logic app (a site of another kind): lami has no book for it."""
+
+    id: ResourceId
+
+
+class Arm(Protocol):
+    """Azure as it is now. No method raises for what ARM answers: a failure is `Unknown`, with its reason."""
+
+    def assignment(self, id: ResourceId) -> Look[RoleAssignment]:
+        """Look at one role assignment: one read (its role definition comes from a cache)."""
+        ...
+
+    def assignments_of(
+        self, principal: str, subscriptions: tuple[str, ...]
+    ) -> tuple[RoleAssignment, ...] | Unknown:
+        """List what a principal is granted at, above or below each subscription; all of it or Unknown."""
+        ...
+
+    def holder(self, id: ResourceId) -> Look[IdentityHolder] | NotAHolder:
+        """Look at one logic app, slot or user-assigned identity: one read."""
+        ...
+
+    def role(self, id: ResourceId) -> Look[RoleDefinition]:
+        """Look at one role definition afresh, and forget what the cache held of it."""
+        ...
+
+    def holders_in(self, subscription: str) -> Iterator[IdentityHolder | Unknown]:
+        """List a subscription's identity holders, page by page.
+
+        An `Unknown` among them means that some kind could not be listed in full.
+        """
+        ...
+
+    def assignments_in(self, subscription: str) -> Iterator[RoleAssignment | Unknown]:
+        """List the role assignments in force in a subscription (those from above it too), page by page."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections. Closing twice is harmless."""
+        ...

@@ -1,0 +1,37 @@
+"""What a channel is: something that can be told an alert, and says by exception that it was not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from lami.core.model import Cause, Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """All findings of one cause (and one thread) that a channel is to be told, as one message.
+
+    `id` is the same whenever the same alert is sent again. `thread` ties alerts of one story together
+    (a mail's References). `findings` come gravest first and are never empty. `link` is a page's address,
+    or empty.
+    """
+
+    id: str
+    thread: str
+    cause: Cause
+    findings: tuple[Finding, ...]
+    link: str = ""
+
+
+class Channel(Protocol):
+    """A way to tell somebody. `name` is what `[routes]` of the policy calls it."""
+
+    @property
+    def name(self) -> str:
+        """The channel's name: `teams`, `email`, `event-grid`, `console`."""
+        ...
+
+    def send(self, alert: Alert) -> None:
+        """Tell the alert, or raise `Temporary` (try again) or `Permanent` (this alert never goes through)."""
+        ...

@@ -1,0 +1,60 @@
+"""The console: an alert as lines of text on a stream."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, TextIO
+
+from lami.channels.channel import Alert
+from lami.channels.text import shown
+from lami.channels.wording import accepting, commands, facts, more, notes, reading_on, setting, title, who
+from lami.errors import Temporary
+
+MAX_ITEMS = 50
+"""Lines of one kind (notes of a heading, other findings, commands) that are shown; the rest is counted."""
+_LINK = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """Writes alerts to a stream, usually standard error: data has standard output to itself."""
+
+    stream: TextIO
+    name: ClassVar[str] = "console"
+
+    def send(self, alert: Alert) -> None:
+        """Write the alert; letters that the stream's encoding lacks are written as escapes."""
+        encoding = self.stream.encoding or "utf-8"
+        try:
+            self.stream.write(render(alert).encode(encoding, "backslashreplace").decode(encoding))
+            self.stream.flush()
+        except (OSError, ValueError) as error:
+            raise Temporary(f"the console does not take the alert ({type(error).__name__})") from error
+
+
+def render(alert: Alert) -> str:
+    """The alert as lines and an empty one. No control character but the line feed is in them."""
+    first, others, mend = alert.findings[0], alert.findings[1:], commands(alert)
+    actor = who(alert.cause.actor)
+    lines = [f"by {actor.name}{actor.rest}", ", ".join(setting(alert.cause))]
+    lines += [f"{fact.label + ':':<13} {fact.value}" for fact in facts(first)]
+    for group in notes(first):
+        lines += _part(group.heading, group.lines, len(group.lines), "line")
+    told = [f"{f.severity.upper():<8} {f.rule}: {title(f)}" for f in others[:MAX_ITEMS]]
+    lines += _part("In the same change", told, len(others), "finding")
+    lines += _part("How to mend it", mend.lines, mend.count, "command")
+    lines += [accepting(first), ", ".join(reading_on(first))]
+    if alert.link:
+        lines.append(shown(alert.link, _LINK))
+    indented = "".join(f"  {line}\n" for line in lines)
+    return f"{first.severity.upper()}  {first.rule}: {title(first)}\n{indented}\n"
+
+
+def _part(heading: str, items: tuple[str, ...] | list[str], of: int, what: str) -> list[str]:
+    if of == 0:
+        return []
+    taken = list(items[:MAX_ITEMS])
+    left = [more(of - len(taken), what)] if len(taken) < of else []
+    if not heading:
+        return [*taken, *left]
+    return [f"{heading}:", *(f"  {line}" for line in [*taken, *left])]

@@ -1,0 +1,178 @@
+"""Email: an alert as one mail (plain text, and the same as simple HTML), over SMTP with STARTTLS.
+
+The HTML is built as a tree, never as a string, so that every text in it is escaped by construction.
+"""
+
+from __future__ import annotations
+
+import smtplib
+import ssl
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime, parseaddr
+from ipaddress import ip_address
+from typing import ClassVar, NoReturn
+from xml.etree.ElementTree import Element, SubElement, tostring
+
+from lami.channels import console
+from lami.channels.channel import Alert
+from lami.channels.console import MAX_ITEMS
+from lami.channels.text import shown
+from lami.channels.wording import accepting, commands, facts, more, notes, reading_on, setting, title, who
+from lami.core.ids import digest
+from lami.core.model import Severity
+from lami.errors import Permanent, Temporary
+
+TIMEOUT = 6.0
+"""Seconds for connecting and for each answer of the mail server."""
+_SUBJECT = 150
+_COLOURS: Mapping[Severity, str] = {
+    "critical": "#a4262c",
+    "high": "#c4314b",
+    "medium": "#b35c00",
+    "low": "#0f6cbd",
+    "info": "#5c5c5c",
+}
+_SANS = "font-family:Segoe UI,Helvetica,Arial,sans-serif;font-size:14px;color:#242424"
+_SUBTLE = "color:#616161;font-size:12px"
+_MONO = "font-family:Consolas,Menlo,monospace;font-size:12px"
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpServer:
+    """The relay that takes lami's mail. Without `starttls` it has to be on this machine."""
+
+    host: str
+    port: int = 587
+    user: str = ""
+    password: str = field(default="", repr=False)
+    starttls: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Email:
+    """Mails alerts through one relay, from one address to several."""
+
+    server: SmtpServer
+    sender: str
+    recipients: tuple[str, ...]
+    name: ClassVar[str] = "email"
+
+    def send(self, alert: Alert) -> None:
+        """Hand the mail to the relay, which has to take it for every recipient."""
+        message = render(alert, self.sender, self.recipients)
+        message["Date"] = format_datetime(datetime.now(UTC))
+        try:
+            with smtplib.SMTP(self.server.host, self.server.port, timeout=TIMEOUT) as relay:
+                _secure(relay, self.server)
+                refused = relay.send_message(message, parseaddr(self.sender)[1], self.recipients)
+        except smtplib.SMTPRecipientsRefused as error:
+            _refuse(error.recipients)
+        except smtplib.SMTPResponseException as error:
+            raise _failure(error.smtp_code, error.smtp_error) from None
+        except smtplib.SMTPNotSupportedError as error:
+            raise Permanent(f"the mail server cannot do what is needed: {error}") from None
+        except UnicodeError:  # its message would quote the password
+            raise Permanent("SMTP takes user name and password in ASCII only") from None
+        except (smtplib.SMTPException, OSError) as error:
+            # A certificate that does not verify is among these: it may be mended in time for the alert.
+            raise Temporary(f"no mail server at {self.server.host} ({_reason(error)})") from None
+        if refused:
+            _refuse(refused)
+
+
+def render(alert: Alert, sender: str, recipients: Sequence[str]) -> EmailMessage:
+    """The mail, without its date. The same alert has the same Message-ID; a thread is one conversation."""
+    first, others = alert.findings[0], len(alert.findings) - 1
+    domain = parseaddr(sender)[1].rpartition("@")[2] or "lami.invalid"
+    thread = f"<{digest(alert.thread)}.thread@{domain}>"
+    told = shown(first.title, _SUBJECT)
+    message = EmailMessage(policy=SMTP)
+    message["Subject"] = f"[lami] {first.severity.upper()}: {told}" + (f" (+{others:,})" if others else "")
+    message["From"] = sender
+    message["To"] = ", ".join(recipients)
+    message["Message-ID"] = f"<{digest(alert.id)}@{domain}>"
+    message["In-Reply-To"] = thread
+    message["References"] = thread
+    message["Auto-Submitted"] = "auto-generated"
+    message["X-Auto-Response-Suppress"] = "All"
+    message.set_content(console.render(alert), cte="quoted-printable")
+    message.add_alternative(_html(alert), subtype="html", cte="quoted-printable")
+    return message
+
+
+def _secure(relay: smtplib.SMTP, server: SmtpServer) -> None:
+    """Turn on TLS and log in; refuse to go on in plain text to any other machine than this one."""
+    if server.starttls:
+        relay.starttls(context=ssl.create_default_context())
+    elif relay.sock is None or not ip_address(relay.sock.getpeername()[0]).is_loopback:
+        raise Permanent(f"{server.host} is not on this machine, so mail goes there with STARTTLS only")
+    if server.user:
+        relay.login(server.user, server.password)
+
+
+def _refuse(refused: Mapping[str, tuple[int, bytes]]) -> NoReturn:
+    """Raise for the recipients the relay did not take: `Temporary` if it may take any of them later."""
+    code, said = min(refused.values(), key=lambda answer: answer[0])
+    raise _failure(code, said, f" mail to {', '.join(sorted(refused))}")
+
+
+def _failure(code: int, said: bytes | str, what: str = "") -> Temporary | Permanent:
+    text = said.decode(errors="replace") if isinstance(said, bytes) else said
+    message = f"the mail server refused{what} ({code} {shown(text, 200)})"
+    return Permanent(message) if code >= 500 else Temporary(message)
+
+
+def _reason(error: Exception) -> str:
+    return error.verify_message if isinstance(error, ssl.SSLCertVerificationError) else type(error).__name__
+
+
+def _html(alert: Alert) -> str:
+    first, others, mend = alert.findings[0], alert.findings[1:], commands(alert)
+    actor = who(alert.cause.actor)
+    page = Element("html")
+    body = SubElement(SubElement(page, "body", style="margin:0;padding:16px"), "div", style=_SANS)
+    colour = _COLOURS[first.severity]
+    _add(body, "div", f"{first.severity.upper()} · {first.rule}", f"color:{colour};font-weight:bold")
+    border = f"font-size:19px;margin:4px 0 12px;padding-left:10px;border-left:4px solid {colour}"
+    _add(body, "h1", title(first), border)
+    line = SubElement(body, "div")
+    line.text = "by "
+    name = SubElement(line, "b")
+    name.text, name.tail = actor.name, actor.rest
+    _add(body, "div", " · ".join(setting(alert.cause)), _SUBTLE)
+    table = SubElement(body, "table", style=f"{_SANS};margin:12px 0;border-spacing:0")
+    for fact in facts(first):
+        row = SubElement(table, "tr")
+        _add(row, "td", fact.label, "color:#616161;padding:2px 16px 2px 0;vertical-align:top")
+        _add(row, "td", fact.value, f"{_MONO if fact.exact else ''};padding:2px 0")
+    for group in notes(first):
+        _list(body, group.heading, group.lines, len(group.lines), "line", "")
+    told = tuple(f"{f.severity.upper()} {f.rule}: {title(f)}" for f in others[:MAX_ITEMS])
+    _list(body, "In the same change", told, len(others), "finding", "")
+    _list(body, "How to mend it", mend.lines, mend.count, "command", _MONO)
+    if alert.link.startswith(("https://", "http://")):
+        SubElement(SubElement(body, "p"), "a", href=alert.link).text = "Open in lami"
+    _add(body, "p", accepting(first), f"{_SUBTLE};margin-bottom:0")
+    _add(body, "div", " · ".join(reading_on(first)), _SUBTLE)
+    return tostring(page, encoding="unicode", method="html")
+
+
+def _list(parent: Element, heading: str, items: tuple[str, ...], of: int, what: str, style: str) -> None:
+    if of == 0:
+        return
+    if heading:
+        _add(parent, "h2", heading, "font-size:14px;margin:12px 0 4px")
+    taken = items[:MAX_ITEMS]
+    ul = SubElement(parent, "ul", style="margin:0;padding-left:20px")
+    for item in taken:
+        _add(ul, "li", item, style)
+    if len(taken) < of:
+        _add(ul, "li", more(of - len(taken), what), "color:#616161")
+
+
+def _add(parent: Element, tag: str, text: str, style: str) -> None:
+    SubElement(parent, tag, style=style).text = text

@@ -1,0 +1,155 @@
+"""What an alert says, in words and without a layout: card, mail and console say the same.
+
+Every text it gives out is one line that hides nothing (`lami.channels.text`). To a markup it is still raw,
+chosen in part by an attacker perhaps: each layout escapes for its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from lami.channels.channel import Alert
+from lami.channels.text import copyable, shown
+from lami.core.model import Actor, Cause, Finding
+
+_NAME, _LINE, _VALUE, _COMMAND = 80, 300, 400, 2_000
+"""The longest text of each kind, in characters."""
+_KINDS: Mapping[str, str] = {
+    "logicApp": "Logic app",
+    "userAssignedIdentity": "Identity",
+    "principal": "Principal",
+    "role": "Role",
+    "lami": "About",
+}
+_LABELS: Mapping[str, str] = {
+    "change": "Change",
+    "holder": "Carried by",
+    "roleName": "Role",
+    "roleDefinitionId": "Role id",
+    "scope": "Scope",
+    "assignmentId": "Assignment",
+}
+_HEADED = re.compile(r"([A-Z][a-z]{1,19}(?: [a-z]{1,19})?): (.+)")
+_HEADINGS = 8
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """An actor: the name, and what is said after it (` (user) from 203.0.113.7`)."""
+
+    name: str
+    rest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One line of what is known of a finding. `exact` marks ids, to be set in fixed-width letters."""
+
+    label: str
+    value: str
+    exact: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """Notes under one heading (`Stranded`, `Missing`); the heading is empty for notes without one."""
+
+    heading: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Commands:
+    """Commands exactly as they are to be run, and how many there are with those that cannot be shown so."""
+
+    lines: tuple[str, ...]
+    count: int
+
+
+def title(finding: Finding) -> str:
+    """The finding in one sentence."""
+    return shown(finding.title, _LINE)
+
+
+def who(actor: Actor) -> Who:
+    """Who did it."""
+    if actor.kind == "lami":
+        return Who("lami itself")
+    name = actor.name or actor.id
+    if not name:
+        return Who("somebody the event does not name")
+    kind = "" if actor.kind == "unknown" else f" ({actor.kind})"
+    return Who(shown(name, _NAME), kind + (f" from {shown(actor.ip, _NAME)}" if actor.ip else ""))
+
+
+def setting(cause: Cause) -> tuple[str, ...]:
+    """When it was done, what was done, and by what id Azure's own logs tell of it."""
+    correlation = (f"correlation {shown(cause.correlation_id, _NAME)}",) if cause.correlation_id else ()
+    return (when(cause.time), shown(cause.operation, _NAME), *correlation)
+
+
+def when(time: datetime) -> str:
+    """The time to the second, in UTC: `2026-11-24 08:14:21 UTC`."""
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def facts(finding: Finding) -> tuple[Fact, ...]:
+    """What is known: whom the finding is about, from which principal to which, role, scope, the rest."""
+    subject, detail = finding.subject, dict(finding.detail)
+    known = [(_KINDS[subject.kind], subject.name, False), ("Owner", subject.owner, False)]
+    known.append((_LABELS["change"], detail.pop("change", ""), False))
+    before, after = detail.pop("previousPrincipalId", ""), detail.pop("principalId", "")
+    known.append(("Principal id", f"{before} → {after or 'none'}" if before else after, True))
+    if detail.get("holder") == subject.name:
+        del detail["holder"]
+    if detail.get("roleName"):
+        detail.pop("roleDefinitionId", "")
+    for key, value in sorted(detail.items(), key=_place):
+        known.append((_LABELS.get(key, _words(key)), value, key.endswith("Id") or key == "scope"))
+    if subject.id.startswith("/"):
+        known.append(("Resource", subject.id, True))
+    return tuple(Fact(label, shown(value, _VALUE), exact) for label, value, exact in known if value)
+
+
+def notes(finding: Finding) -> tuple[Notes, ...]:
+    """The finding's notes; those that begin `Stranded: ` (or another word or two) are gathered under it."""
+    gathered: dict[str, list[str]] = {}
+    for note in finding.notes:
+        line = shown(note, _LINE)
+        headed = _HEADED.fullmatch(line) if len(gathered) < _HEADINGS else None
+        gathered.setdefault(headed[1] if headed else "", []).append(headed[2] if headed else line)
+    return tuple(Notes(heading, tuple(lines)) for heading, lines in gathered.items())
+
+
+def commands(alert: Alert) -> Commands:
+    """The commands that mend what the alert tells, the gravest finding's first, each once."""
+    wanted = dict.fromkeys(command for finding in alert.findings for command in finding.remediation)
+    return Commands(tuple(command for command in wanted if copyable(command, _COMMAND)), len(wanted))
+
+
+def accepting(finding: Finding) -> str:
+    """What to do about a finding that is as it should be."""
+    return f'Meant to be so?  lami accept {shown(finding.id, _NAME)} --reason "…"'
+
+
+def reading_on(finding: Finding) -> tuple[str, ...]:
+    """Where to read on: the finding's id, its runbook and its ATT&CK techniques."""
+    return (shown(finding.id, _NAME), f"runbook {finding.runbook}", *(f"ATT&CK {t}" for t in finding.attack))
+
+
+def more(count: int, what: str) -> str:
+    """How many were left out for want of room: `+3 more findings`; `what` is in the singular."""
+    return f"+{count:,} more {what}{'' if count == 1 else 's'}"
+
+
+def _place(item: tuple[str, str]) -> tuple[int, str]:
+    known = list(_LABELS)
+    return (known.index(item[0]) if item[0] in known else len(known), item[0])
+
+
+def _words(key: str) -> str:
+    return shown(_HUMP.sub(" ", key).capitalize(), _NAME)

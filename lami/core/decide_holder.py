@@ -1,0 +1,359 @@
+"""What one stimulus does to the book of an identity holder: a logic app, a slot or a user-assigned identity.
+
+The rules:
+
+- A holder first seen becomes its own baseline, with an entry and without a finding.
+- What is believed of a look (`lami.core.belief`) replaces what was observed. A principal newly carried, and
+  one shed, are told so; so is an identity newly attached or detached.
+- What a principal says it is granted is held as it was last said. What it accepted becomes expected here,
+  also where it has been shed: its successor will need it.
+- An expected access is *missing* from the moment that all present principals have been heard and none of
+  them is granted it. A principal that has not been heard yet lacks nothing: not known is not absent.
+- Accepting an `identity-churn` moves the baseline to the identities observed. Accepting a `missing-grant`
+  withdraws the access, here and in the books of the principals carried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from lami.core import belief, naming, terms
+from lami.core.draft import Draft, Rules
+from lami.core.ids import ResourceId
+from lami.core.messages import carried, holder_subject
+from lami.core.model import (
+    Absent,
+    Acceptance,
+    Attached,
+    Book,
+    Carried,
+    Decision,
+    Granted,
+    HolderState,
+    IdentityHolder,
+    IdentityNews,
+    Present,
+    Subject,
+    Term,
+    User,
+)
+from lami.core.stimuli import Accepted, Attaches, Grants, IdentityIs, Stimulus, Taken, Told, seen_as
+from lami.errors import Permanent
+
+_VERBS = {
+    "write": "was written",
+    "delete": "was deleted",
+    "enable/action": "was enabled",
+    "disable/action": "was disabled",
+    "federatedidentitycredentials/write": "was given a federated credential: who holds it can act as it",
+    "federatedidentitycredentials/delete": "lost a federated credential",
+}
+
+
+def decide_holder(
+    book: Book,
+    stimulus: Stimulus,
+    look: Present[IdentityHolder] | Absent | None,
+    rules: Rules,
+    now: datetime,
+) -> Decision | None:
+    """The decision, or None where a message is older than what the book has. `look` where one was needed."""
+    state = book.state
+    if not isinstance(state, HolderState):
+        raise TypeError(f"{book.subject} has no holder's book")
+    draft = Draft(book, stimulus.cause, rules, now, stimulus.gate, seen_as(stimulus))
+    after: HolderState | None = state
+    if isinstance(stimulus, Grants):
+        after = _grants(state, stimulus, draft)
+    elif isinstance(stimulus, Attaches):
+        after = _attaches(state, stimulus, draft)
+    elif isinstance(stimulus, IdentityIs):
+        after = _identity_is(state, stimulus)
+    elif isinstance(stimulus, Accepted):
+        after = _accepted(state, stimulus, draft)
+    if after is None:
+        return None
+    if look is not None:
+        after = _see(after, stimulus, look, draft)
+    after = _turns(state, after, draft)
+    return draft.seal(_missing(after, draft))
+
+
+# --- looks -----------------------------------------------------------------------------------------
+
+
+def _see(
+    state: HolderState, stimulus: Stimulus, look: Present[IdentityHolder] | Absent, draft: Draft
+) -> HolderState:
+    told = _told(stimulus, draft)
+    memory = belief.Memory(state.newest, state.seen, state.gone_at, state.present)
+    shown = look.state.changed or look.state.created if isinstance(look, Present) else None
+    patience = draft.rules.patience
+    if isinstance(look, Present):
+        news = not state.present or _identities(look.state) != state.observed
+        news = news or look.state.created != state.created
+        verdict = belief.present(memory, told, shown, news, draft.now, patience)
+    else:
+        verdict = belief.absent(memory, told, draft.now, patience)
+    newest = max((t for t in (state.newest, told.at if told else None, shown) if t), default=None)
+    heard = replace(
+        state,
+        newest=max((t for t in (state.newest, told.at if told else None) if t), default=None),
+        deleted_since=state.deleted_since or bool(told and told.deletes and state.known),
+    )
+    if not verdict.believe:
+        what = "is still there" if isinstance(look, Present) else "is not there yet"
+        name = naming.subject_of(draft.book).name
+        draft.doubted(f"Azure may show the past: {name} {what}", newest, draft.book.subject.id)
+        _touched(stimulus, draft, "Azure does not show it yet; lami looks again")
+        return heard
+    if verdict.later:
+        draft.look_later(newest, draft.book.subject.id)
+    draft.observed.add(ResourceId(draft.book.subject.id).subscription)
+    if isinstance(look, Absent):
+        return _gone(heard, stimulus, draft, newest)
+    return _shown(heard, stimulus, look.state, draft, newest, shown)
+
+
+def _gone(state: HolderState, stimulus: Stimulus, draft: Draft, newest: datetime | None) -> HolderState:
+    if state.present:
+        name = naming.subject_of(draft.book).name
+        draft.say("observed", f"{name} is gone", before=_words(state.observed))
+    else:
+        _touched(stimulus, draft, "it is not there, and was not")
+    return replace(
+        state,
+        present=False,
+        observed=Carried(),
+        newest=newest,
+        gone_at=newest or draft.now,
+        deleted_since=state.deleted_since or state.known,
+    )
+
+
+def _shown(
+    state: HolderState,
+    stimulus: Stimulus,
+    shown: IdentityHolder,
+    draft: Draft,
+    newest: datetime | None,
+    at: datetime | None,
+) -> HolderState:
+    after = replace(
+        state,
+        kind=shown.kind,
+        known=True,
+        present=True,
+        newest=newest,
+        seen=max((t for t in (state.seen, at) if t), default=None),
+        created=shown.created,
+        gone_at=None,
+        owner=next(
+            (v for k, v in shown.tags.items() if k.lower() == draft.rules.policy.owner_tag.lower()), ""
+        ),
+        oddity=shown.oddity,
+        observed=_identities(shown),
+    )
+    name = naming.subject_of(replace(draft.book, state=after)).name
+    if not state.known:
+        draft.say(
+            "observed", f"{name} is seen for the first time: its baseline", after=_words(after.observed)
+        )
+        return _baselined(after)
+    if isinstance(stimulus, Taken) and stimulus.reason:
+        return _taken_anew(after, stimulus, draft)
+    if after.observed != state.observed:
+        draft.say(
+            "observed",
+            f"{name} has other identities",
+            before=_words(state.observed),
+            after=_words(after.observed),
+        )
+    elif not state.present:
+        draft.say("observed", f"{name} is there again", after=_words(after.observed))
+    else:
+        _touched(stimulus, draft, "its identities are unchanged")
+    return after
+
+
+def _touched(stimulus: Stimulus, draft: Draft, outcome: str) -> None:
+    """An event leaves its line even where it changes nothing: who touched the app, and that it held."""
+    if isinstance(stimulus, Told):
+        name = naming.subject_of(draft.book).name
+        verb = stimulus.change.operation.removeprefix(f"{ResourceId(draft.book.subject.id).type}/")
+        draft.say("observed", f"{name} {_VERBS.get(verb, f'was told of ({verb})')}; {outcome}")
+
+
+def _told(stimulus: Stimulus, draft: Draft) -> belief.Told | None:
+    if not isinstance(stimulus, Told) or stimulus.change.resource.key != draft.book.subject.key:
+        return None
+    # An event from the future (forged, or a clock that is off) must not make lami blind to what is older.
+    return belief.Told(min(stimulus.change.time, draft.now), stimulus.change.deletes)
+
+
+def _identities(shown: IdentityHolder) -> Carried:
+    attached = sorted(shown.attached, key=lambda a: a.identity.key)
+    return Carried(shown.system, tuple(Attached(a.identity, a.principal) for a in attached))
+
+
+def _words(held: Carried) -> Mapping[str, str]:
+    return {
+        "principalId": held.system,
+        "userAssignedIdentities": ", ".join(a.identity.text for a in held.attached),
+    }
+
+
+# --- messages --------------------------------------------------------------------------------------
+
+
+def _grants(state: HolderState, said: Grants, draft: Draft) -> HolderState | None:
+    before = state.granted.get(said.principal)
+    if before is None or said.version <= before.version:
+        return None
+    merged, changed = terms.merge(state.terms, said.terms)
+    granted = {**state.granted, said.principal: Granted(said.version, said.grants)}
+    for term in changed:
+        verb = "is expected to have" if term.expected else "is no longer expected to have"
+        name = naming.subject_of(draft.book).name
+        draft.say(
+            "observed",
+            f"{name} {verb} {naming.access(term.role_name, term.access)}",
+            after=_term_words(term, said.principal),
+        )
+    after = replace(state, granted=granted, terms=merged)
+    if changed:
+        for principal in carried(after, draft.rules.watched):
+            if principal != said.principal:
+                draft.tell("carries", Subject("principal", principal))
+    if before.grants != said.grants:
+        _tell_users(after, draft)
+    return after
+
+
+def _attaches(state: HolderState, said: Attaches, draft: Draft) -> HolderState | None:
+    before = state.users.get(said.app.key)
+    if before is not None and said.version <= before.version:
+        return None
+    after = replace(state, users={**state.users, said.app.key: User(said.app, said.version, said.attaches)})
+    if before is None or before.attaches != said.attaches:
+        name, app = naming.subject_of(draft.book).name, naming.subject_of(_as_app(said.app)).name
+        draft.say("observed", f"{app} {'uses' if said.attaches else 'no longer uses'} {name}")
+        draft.tell("identity", holder_subject(said.app))
+        for principal in carried(after, draft.rules.watched):
+            draft.tell("carries", Subject("principal", principal))
+    return after
+
+
+def _as_app(app: ResourceId) -> Book:
+    return Book(holder_subject(app), HolderState())
+
+
+def _identity_is(state: HolderState, said: IdentityIs) -> HolderState | None:
+    before = state.identities.get(said.identity.key)
+    if before is not None and said.version <= before.version:
+        return None
+    news = IdentityNews(said.version, said.carried.system, said.grants)
+    return replace(state, identities={**state.identities, said.identity.key: news})
+
+
+def _tell_users(state: HolderState, draft: Draft) -> None:
+    for user in state.users.values():
+        draft.tell("identity", holder_subject(user.app))
+
+
+# --- operators -------------------------------------------------------------------------------------
+
+
+def _accepted(state: HolderState, stimulus: Accepted, draft: Draft) -> HolderState:
+    finding = draft.book.findings.get(stimulus.finding)
+    if finding is None:
+        raise Permanent(f"{stimulus.finding} is not open (any longer); see `lami findings list`")
+    draft.accept(finding, Acceptance(stimulus.by, stimulus.reason, draft.now, stimulus.until))
+    if stimulus.until is not None:
+        return state
+    if finding.rule == "identity-churn":
+        return _baselined(state)
+    key = finding.key.split("|")[0]
+    for principal in carried(state, draft.rules.watched):
+        draft.tell("carries", Subject("principal", principal))
+    return replace(state, terms=terms.withdraw(state.terms, key))
+
+
+def _taken_anew(state: HolderState, stimulus: Taken, draft: Draft) -> HolderState:
+    """The baseline is taken over what was held: identities as they are, what is missing withdrawn."""
+    acceptance = Acceptance(stimulus.cause.actor.name, stimulus.reason, draft.now)
+    for finding in draft.book.findings.values():
+        draft.accept(finding, acceptance)
+    expected = state.terms
+    for key, term in state.terms.items():
+        if term.missing_since is not None:
+            expected = terms.withdraw(expected, key)
+    if expected != state.terms:
+        for principal in carried(state, draft.rules.watched):
+            draft.tell("carries", Subject("principal", principal))
+    draft.say("accepted", f"the baseline was taken anew: {stimulus.reason}", after=_words(state.observed))
+    return _baselined(replace(state, terms=expected))
+
+
+def _baselined(state: HolderState) -> HolderState:
+    """The baseline moved to what is observed."""
+    return replace(state, baseline=state.observed, born=state.created, deleted_since=False)
+
+
+# --- what follows ----------------------------------------------------------------------------------
+
+
+def _turns(before: HolderState, state: HolderState, draft: Draft) -> HolderState:
+    """Tell whoever was taken up or shed, and remember when and why the identities last changed."""
+    was, now = set(carried(before, draft.rules.watched)), set(carried(state, draft.rules.watched))
+    for principal in sorted(was ^ now):
+        draft.tell("carries", Subject("principal", principal))
+    granted = {**{principal: Granted(0) for principal in now}, **state.granted}
+    attached_was = {a.identity.key: a.identity for a in before.observed.attached}
+    attached_now = {a.identity.key: a.identity for a in state.observed.attached}
+    for key in sorted(attached_was.keys() ^ attached_now.keys()):
+        identity = attached_now.get(key) or attached_was[key]
+        if identity.subscription in draft.rules.watched:
+            draft.tell("attached", holder_subject(identity))
+    changed = before.observed != state.observed
+    if changed:
+        _tell_users(state, draft)
+    if state.owner != before.owner and before.known:
+        for principal in sorted(now):
+            draft.tell("carries", Subject("principal", principal))
+    return replace(
+        state,
+        granted=granted,
+        churned_at=draft.now if changed else state.churned_at,
+        churn_cause=draft.cause if changed else state.churn_cause,
+    )
+
+
+def _missing(state: HolderState, draft: Draft) -> HolderState:
+    """Note since when and because of what each expected access is missing, or that it is not."""
+    present = carried(state, draft.rules.watched)
+    said = [state.granted[principal] for principal in present]
+    if any(granted.version == 0 for granted in said):
+        return state
+    given = {access.key for granted in said for _, access, _ in granted.grants}
+    after = {}
+    for key, term in state.terms.items():
+        missing = bool(present) and term.expected and key not in given
+        if missing and term.missing_since is None:
+            after[key] = replace(term, missing_since=draft.now, missing_cause=draft.cause)
+        elif not missing and term.missing_since is not None:
+            after[key] = replace(term, missing_since=None, missing_cause=None)
+        else:
+            after[key] = term
+    return replace(state, terms=after)
+
+
+def _term_words(term: Term, principal: str) -> Mapping[str, str]:
+    return {
+        "roleName": term.role_name,
+        "roleDefinitionId": term.access.role,
+        "scope": term.access.scope.text,
+        "principalId": principal,
+    }

@@ -1,0 +1,327 @@
+"""What one stimulus does to the book of a principal: which grants it has, and which of them are accepted.
+
+The rules:
+
+- What is believed of a look (`lami.core.belief`) replaces the grant that was held. A grant that is gone
+  is kept as absent, so that a late look cannot bring it back.
+- An assignment that shows another principal is not this principal's: names can be used again.
+- A present grant that nobody objects to is *folded*: expected from now on, with an entry. Nothing is folded
+  while the principal is shed; what it holds then is left behind.
+- What a holder that carries this principal expects of it is accepted here.
+- Holders are told what is granted now, and apart from it everything ever accepted, whenever either changes.
+- Accepting a `broad-grant` makes its access expected. Accepting an `orphaned-assignment` tolerates that one
+  assignment, and no later one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from lami.core import belief, naming, roles, terms
+from lami.core.draft import Draft, Rules
+from lami.core.ids import ResourceId
+from lami.core.messages import holder_name, holder_subject
+from lami.core.model import (
+    Absent,
+    Acceptance,
+    Book,
+    Carrier,
+    Decision,
+    Grant,
+    Present,
+    PrincipalState,
+    RoleAssignment,
+)
+from lami.core.stimuli import Accepted, Carries, Stimulus, Taken, Told, seen_as
+from lami.errors import Permanent
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What was seen for a decision: single looks by assignment, or a whole listing of the principal's grants.
+
+    `complete` are the subscriptions that the listing covers; a grant held there and not listed is missing.
+    """
+
+    looks: Sequence[tuple[ResourceId, Present[RoleAssignment] | Absent]] = ()
+    complete: frozenset[str] = frozenset()
+
+
+def decide_principal(
+    book: Book, stimulus: Stimulus, sight: Sight, rules: Rules, now: datetime
+) -> Decision | None:
+    """The decision, or None where a message is older than what the book has."""
+    state = book.state
+    if not isinstance(state, PrincipalState):
+        raise TypeError(f"{book.subject} has no principal's book")
+    draft = Draft(book, stimulus.cause, rules, now, stimulus.gate, seen_as(stimulus))
+    after: PrincipalState | None = state
+    if isinstance(stimulus, Carries):
+        after = _carries(state, stimulus, draft)
+    elif isinstance(stimulus, Accepted):
+        after = _accepted(state, stimulus, draft)
+    if after is None:
+        return None
+    after = _see(after, stimulus, sight, draft)
+    taking = isinstance(stimulus, Taken) and (book.version == 0 or bool(stimulus.reason))
+    if isinstance(stimulus, Taken) and stimulus.reason:
+        _taken_anew(stimulus, draft)
+    after = _fold(after, taking, draft)
+    _spread(state, after, stimulus, draft)
+    return draft.seal(after)
+
+
+# --- looks -----------------------------------------------------------------------------------------
+
+
+def _see(state: PrincipalState, stimulus: Stimulus, sight: Sight, draft: Draft) -> PrincipalState:
+    grants = dict(state.grants)
+    type = state.type
+    for id, look in [*sight.looks, *_unlisted(state, sight)]:
+        held = grants.get(id.key)
+        told = _told(stimulus, id, draft)
+        own = look
+        if isinstance(look, Present):
+            if look.state.principal != draft.book.subject.key:
+                own, told = _reused(held, look.state, told)
+            else:
+                type = look.state.principal_type or type
+        new = _grant(held, id, own, told, stimulus, draft)
+        if new is not None:
+            grants[id.key] = new
+    return replace(state, grants=grants, type=type)
+
+
+def _unlisted(state: PrincipalState, sight: Sight) -> Iterable[tuple[ResourceId, Absent]]:
+    """The grants held as present that a complete listing of their subscription does not show."""
+    listed = {id.key for id, _ in sight.looks}
+    for key, grant in sorted(state.grants.items()):
+        where = grant.access.scope.subscription
+        covered = where in sight.complete or (not where and bool(sight.complete))
+        if grant.present and key not in listed and covered:
+            yield grant.id, Absent()
+
+
+def _reused(
+    held: Grant | None, shown: RoleAssignment, told: belief.Told | None
+) -> tuple[Absent, belief.Told | None]:
+    """Another principal has the assignment's name now: ours is gone, as surely as theirs is newer."""
+    if held is None or not held.present:
+        return Absent(), told
+    theirs = shown.created or shown.changed
+    if theirs is not None and theirs > held.newest:
+        return Absent(), belief.Told(theirs, deletes=True)
+    return Absent(), told
+
+
+def _grant(
+    held: Grant | None,
+    id: ResourceId,
+    look: Present[RoleAssignment] | Absent,
+    told: belief.Told | None,
+    stimulus: Stimulus,
+    draft: Draft,
+) -> Grant | None:
+    """The grant as it is to be held from now on; None where there is nothing to hold."""
+    memory = belief.Memory()
+    if held is not None:
+        memory = belief.Memory(held.newest, held.changed, None if held.present else held.newest, held.present)
+    patience = draft.rules.patience
+    if isinstance(look, Absent):
+        verdict = belief.absent(memory, told, draft.now, patience)
+        newest = _newest(memory.newest, told)
+        if verdict.believe:
+            return _taken_away(held, newest or draft.now, stimulus, draft)
+        draft.doubted(f"Azure may show the past: {id.name} is not there (yet)", newest, id.text)
+        return replace(held, newest=newest) if held is not None and newest is not None else None
+    shown = look.state
+    at = shown.changed or shown.created
+    new = _as_grant(shown, held, _newest(memory.newest, told, at) or draft.now, draft)
+    news = held is None or not held.present or (held.access, held.created) != (new.access, new.created)
+    verdict = belief.present(memory, told, at, news, draft.now, patience)
+    if not verdict.believe:
+        newest = _newest(memory.newest, told)
+        draft.doubted(f"Azure may show the past: {id.name} is still as it was", newest, id.text)
+        return replace(held, newest=newest) if held is not None and newest is not None else None
+    if verdict.later:
+        draft.look_later(new.newest, id.text)
+    if news:
+        draft.observed.add(new.access.scope.subscription)
+        draft.say(
+            "observed",
+            f"{_who(draft)} was granted {naming.access(new.role_name, new.access)}",
+            before=_words(held, draft) if held is not None and held.present else None,
+            after=_words(new, draft),
+        )
+        return new
+    if told is not None:
+        draft.say(
+            "observed",
+            f"{_who(draft)}: {naming.access(new.role_name, new.access)} was written again; nothing changed",
+            after=_words(new, draft),
+        )
+    return new
+
+
+def _taken_away(held: Grant | None, at: datetime, stimulus: Stimulus, draft: Draft) -> Grant | None:
+    if held is None:
+        return None
+    if held.present:
+        draft.observed.add(held.access.scope.subscription)
+        draft.say(
+            "observed",
+            f"{naming.access(held.role_name, held.access)} was taken from {_who(draft)}",
+            before=_words(held, draft),
+        )
+    return replace(held, present=False, newest=max(held.newest, at), cause=stimulus.cause, tolerated=False)
+
+
+def _as_grant(shown: RoleAssignment, held: Grant | None, newest: datetime, draft: Draft) -> Grant:
+    powers, readable = roles.judge(shown.role, shown.access.condition)
+    same = held is not None and held.present and held.created == shown.created
+    return Grant(
+        id=shown.id,
+        access=shown.access,
+        role_name=shown.role.name,
+        powers=powers,
+        readable=readable,
+        present=True,
+        newest=newest,
+        created=shown.created,
+        changed=shown.changed,
+        created_by=shown.created_by,
+        cause=held.cause if held is not None and same else draft.cause,
+        tolerated=held.tolerated if held is not None and same else False,
+    )
+
+
+def _told(stimulus: Stimulus, id: ResourceId, draft: Draft) -> belief.Told | None:
+    if not isinstance(stimulus, Told) or stimulus.change.resource != id:
+        return None
+    return belief.Told(min(stimulus.change.time, draft.now), stimulus.change.deletes)
+
+
+def _newest(
+    known: datetime | None, told: belief.Told | None, shown: datetime | None = None
+) -> datetime | None:
+    return max((t for t in (known, told.at if told else None, shown) if t), default=None)
+
+
+# --- messages and operators ------------------------------------------------------------------------
+
+
+def _carries(state: PrincipalState, said: Carries, draft: Draft) -> PrincipalState | None:
+    before = state.carriers.get(said.holder.key)
+    if before is not None and said.version <= before.version:
+        return None
+    turned = before is None or before.carries != said.carries
+    carrier = Carrier(
+        holder=said.holder,
+        kind=said.kind,
+        owner=said.owner,
+        carries=said.carries,
+        since=draft.now if before is None or turned else before.since,
+        cause=said.cause if before is None or turned else before.cause,
+        version=said.version,
+        apps=said.apps,
+    )
+    after = replace(state, carriers={**state.carriers, said.holder.key: carrier})
+    if turned:
+        verb = "is carried by" if said.carries else "was shed by"
+        who = f"principal {naming.short(draft.book.subject.key)}"
+        draft.say(
+            "observed",
+            f"{who} {verb} {holder_name(said.holder)}",
+            after={"principalId": draft.book.subject.key},
+        )
+        draft.tell("grants", holder_subject(said.holder))
+    if not said.carries:
+        return after
+    merged, changed = terms.merge(after.terms, said.terms)
+    if changed:
+        for key, other in after.carriers.items():
+            if key != said.holder.key:
+                draft.tell("grants", holder_subject(other.holder))
+    return replace(after, terms=merged)
+
+
+def _accepted(state: PrincipalState, stimulus: Accepted, draft: Draft) -> PrincipalState:
+    finding = draft.book.findings.get(stimulus.finding)
+    if finding is None:
+        raise Permanent(f"{stimulus.finding} is not open (any longer); see `lami findings list`")
+    draft.accept(finding, Acceptance(stimulus.by, stimulus.reason, draft.now, stimulus.until))
+    if stimulus.until is not None:
+        return state
+    key = ResourceId(finding.detail["assignmentId"]).key
+    grant = state.grants[key]
+    if finding.rule == "orphaned-assignment":
+        return replace(state, grants={**state.grants, key: replace(grant, tolerated=True)})
+    return replace(state, terms=terms.accept(state.terms, grant.access, grant.role_name))
+
+
+def _taken_anew(stimulus: Taken, draft: Draft) -> None:
+    """What is broad is accepted with the baseline; what is orphaned never belongs to one."""
+    acceptance = Acceptance(stimulus.cause.actor.name, stimulus.reason, draft.now)
+    for finding in draft.book.findings.values():
+        if finding.rule == "broad-grant":
+            draft.accept(finding, acceptance)
+
+
+# --- what follows ----------------------------------------------------------------------------------
+
+
+def _fold(state: PrincipalState, everything: bool, draft: Draft) -> PrincipalState:
+    """Take into the baseline what nobody objects to; all of it where the baseline is being taken."""
+    if state.shed:
+        return state
+    founds = [
+        found
+        for detector in draft.rules.detectors
+        for found in detector.detect(replace(draft.book, state=state), draft.rules.policy)
+    ]
+    held = set() if everything else {found.holds for found in founds}
+    accepted: Mapping[str, object] = state.terms
+    folded = state.terms
+    for _, grant in sorted(state.grants.items()):
+        if grant.present and grant.access.key not in held:
+            folded = terms.accept(folded, grant.access, grant.role_name)
+    return state if folded == accepted else replace(state, terms=folded)
+
+
+def _spread(before: PrincipalState, after: PrincipalState, stimulus: Stimulus, draft: Draft) -> None:
+    """Tell every holder ever known of what is granted or accepted now, where that changed here."""
+    sender = stimulus.holder.key if isinstance(stimulus, Carries) else ""
+    gone_or_new = _present(before) != _present(after)
+    for key, carrier in after.carriers.items():
+        if gone_or_new or (before.terms != after.terms and key != sender):
+            draft.tell("grants", holder_subject(carrier.holder))
+    if sender and _folded_beyond(after, stimulus):
+        draft.tell("grants", holder_subject(after.carriers[sender].holder))
+
+
+def _folded_beyond(after: PrincipalState, stimulus: Stimulus) -> bool:
+    """Whether this book accepts what the holder that spoke did not name."""
+    said = stimulus.terms if isinstance(stimulus, Carries) else {}
+    return any(key not in said or said[key].count < term.count for key, term in after.terms.items())
+
+
+def _present(state: PrincipalState) -> set[tuple[str, str]]:
+    return {(key, grant.access.key) for key, grant in state.grants.items() if grant.present}
+
+
+def _who(draft: Draft) -> str:
+    return naming.subject_of(draft.book).name
+
+
+def _words(grant: Grant, draft: Draft) -> Mapping[str, str]:
+    return {
+        "principalId": draft.book.subject.key,
+        "roleName": grant.role_name,
+        "roleDefinitionId": grant.access.role,
+        "scope": grant.access.scope.text,
+        "condition": grant.access.condition,
+        "assignmentId": grant.id.text,
+        "createdBy": grant.created_by,
+    }

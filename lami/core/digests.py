@@ -1,0 +1,43 @@
+"""A short digest of what was observed of a subject: tells reconcile what differs, without reading books.
+
+The same function digests a book and a listing: equal digests, nothing to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from lami.core.ids import ResourceId, digest
+from lami.core.model import Access, Attached, Book, HolderState, PrincipalState
+from lami.core.timeline import stamp
+
+NOTHING = ""
+"""The digest of a subject of which nothing is there."""
+
+
+def of_holder(system: str, attached: Iterable[Attached], created: datetime | None) -> str:
+    """Of a holder that is there: its identities and when it was created."""
+    identities = sorted(f"{a.identity.key}={a.principal}" for a in attached)
+    return digest("holder", system, *identities, stamp(created) if created else "")
+
+
+def of_grants(grants: Iterable[tuple[ResourceId, Access, datetime | None]]) -> str:
+    """Of a principal in one subscription: its grants there."""
+    lines = sorted(f"{id.key}={access.key}={stamp(made) if made else ''}" for id, access, made in grants)
+    return digest("grants", *lines) if lines else NOTHING
+
+
+def of_book(book: Book, subscription: str) -> str:
+    """Of what a book holds as observed in one subscription (empty text: above all subscriptions)."""
+    state = book.state
+    if isinstance(state, HolderState):
+        seen = state.observed
+        return of_holder(seen.system, seen.attached, state.created) if state.present else NOTHING
+    if isinstance(state, PrincipalState):
+        return of_grants(
+            (grant.id, grant.access, grant.created)
+            for grant in state.grants.values()
+            if grant.present and grant.access.scope.subscription == subscription
+        )
+    return NOTHING

@@ -1,0 +1,206 @@
+"""A decision in the making: collects what a step says and owes, then settles findings and seals it.
+
+Used only inside `lami.core`: what leaves is the frozen `Decision`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from lami.core.findings import Detector, Settled, finding_id, settle
+from lami.core.model import (
+    Acceptance,
+    Book,
+    Cause,
+    Decision,
+    Entry,
+    EntryKind,
+    Finding,
+    MessageKind,
+    Owed,
+    OwedAlert,
+    OwedIndex,
+    OwedLook,
+    OwedMessage,
+    Subject,
+    SubjectState,
+)
+from lami.core.naming import subject_of
+from lami.core.policy import Policy
+from lami.core.timeline import entry_id, hashed
+
+MARGIN = timedelta(seconds=1)
+"""How much after a deadline its re-check is due, so that it doesn't come a breath too early."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What decisions go by: policy, detectors, the subscriptions watched, and how long a look is doubted."""
+
+    policy: Policy
+    detectors: tuple[Detector, ...]
+    watched: frozenset[str]
+    patience: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    kind: EntryKind
+    text: str
+    before: Mapping[str, str]
+    after: Mapping[str, str]
+    finding: str = ""
+
+
+@dataclass(slots=True)
+class Draft:
+    """One step on one book because of one cause."""
+
+    book: Book
+    cause: Cause
+    rules: Rules
+    now: datetime
+    gate: str = ""
+    seen_as: EntryKind = "observed"
+    doubt: str = ""
+    acceptances: dict[str, Acceptance] = field(default_factory=dict)
+    observed: set[str] = field(default_factory=set)
+    _lines: list[_Line] = field(default_factory=list)
+    _messages: dict[tuple[MessageKind, str, str], OwedMessage] = field(default_factory=dict)
+    _looks: list[OwedLook] = field(default_factory=list)
+
+    def say(
+        self,
+        kind: EntryKind,
+        text: str,
+        before: Mapping[str, str] | None = None,
+        after: Mapping[str, str] | None = None,
+        finding: str = "",
+    ) -> None:
+        """Put a line on the timeline. Empty values are left out.
+
+        What was observed because of no event is marked so: it stands as `seen_as` says.
+        """
+        if kind == "observed":
+            kind = self.seen_as
+        self._lines.append(_Line(kind, text, _filled(before), _filled(after), finding))
+
+    def tell(self, kind: MessageKind, to: Subject) -> None:
+        """Owe a message to another book."""
+        self._messages[kind, to.kind, to.key] = OwedMessage(kind, to)
+
+    def doubted(self, why: str, newest: datetime | None, resource: str) -> None:
+        """Say that a look was not believed, and owe a later one."""
+        self.doubt = why
+        self.look_later(newest, resource)
+
+    def look_later(self, newest: datetime | None, resource: str) -> None:
+        """Owe another look at a resource once patience has passed."""
+        start = self.now if newest is None else max(self.now, newest)
+        self._looks.append(OwedLook(start + self.rules.patience + MARGIN, "doubt", resource))
+
+    def accept(self, finding: Finding, acceptance: Acceptance) -> None:
+        """Note that a finding is accepted; where that ends, owe a look then."""
+        self.acceptances[finding.id] = acceptance
+        until = f" until {acceptance.until:%Y-%m-%d %H:%M} UTC" if acceptance.until else ""
+        text = f"{acceptance.by} accepted{until}: {finding.title}. Reason: {acceptance.reason}"
+        self.say("accepted", text, finding=finding.id)
+        if acceptance.until is not None:
+            self._looks.append(OwedLook(acceptance.until + MARGIN, "until"))
+
+    def seal(self, state: SubjectState) -> Decision:
+        """Settle the findings of the book with this state, and make the decision of all that was said."""
+        book = replace(self.book, state=state, version=self.book.version + 1)
+        founds = [f for d in self.rules.detectors for f in d.detect(book, self.rules.policy)]
+        policy = self.rules.policy
+        settled = settle(self.book, founds, self.acceptances, policy, book.version, self.now)
+        self._wait(settled)
+        self._report(settled)
+        entries, chain = self._entries(book)
+        alerts = tuple(
+            OwedAlert(f.id, f.telling) for f in (*settled.opened, *settled.retold) if f.status == "open"
+        )
+        changed = [f.id for f in settled.findings.values() if f.revision == book.version]
+        index = OwedIndex(
+            bool(entries),
+            (*changed, *(f.id for f in settled.resolved)),
+            tuple(sorted(self.observed)),
+        )
+        owed = Owed(
+            id=f"{book.version:012d}",
+            cause=self.cause,
+            alerts=alerts,
+            messages=tuple(self._messages.values()),
+            index=index if index != OwedIndex() else None,
+            looks=tuple(dict.fromkeys(self._looks)),
+        )
+        owes = bool(owed.alerts or owed.messages or owed.index or owed.looks)
+        return Decision(
+            book=replace(
+                book,
+                findings=settled.findings,
+                chain=chain,
+                entries=book.entries + len(entries),
+                owed=(*book.owed, owed) if owes else book.owed,
+            ),
+            entries=entries,
+            resolved=settled.resolved,
+            gate=self.gate,
+            opened=tuple(f.id for f in settled.opened),
+            owed=owed if owes else None,
+            doubt=self.doubt,
+        )
+
+    def _wait(self, settled: Settled) -> None:
+        """Owe a look for when grace has passed, once for each drift that has begun to wait."""
+        policy = self.rules.policy
+        before = {
+            finding_id(self.book.subject, found)
+            for detector in self.rules.detectors
+            for found in detector.detect(self.book, policy)
+        }
+        ends = {
+            found.since + policy.grace[found.rule] + MARGIN
+            for found in settled.waiting
+            if finding_id(self.book.subject, found) not in before
+        }
+        if ends:
+            self._looks.append(OwedLook(max(ends), "grace"))
+
+    def _report(self, settled: Settled) -> None:
+        for finding in settled.opened:
+            kind: EntryKind = "opened" if finding.status == "open" else "suppressed"
+            self.say(kind, finding.title, finding=finding.id)
+        for finding in settled.retold:
+            self.say("opened", finding.title, finding=finding.id)
+        for finding in settled.resolved:
+            if finding.status == "resolved":
+                self.say("resolved", finding.title, finding=finding.id)
+
+    def _entries(self, book: Book) -> tuple[tuple[Entry, ...], str]:
+        subject, chain = subject_of(book), book.chain
+        entries = []
+        for number, line in enumerate(self._lines, start=self.book.entries + 1):
+            entry = hashed(
+                Entry(
+                    id=entry_id(book.subject, number),
+                    at=self.now,
+                    kind=line.kind,
+                    subject=subject,
+                    text=line.text,
+                    before=line.before,
+                    after=line.after,
+                    cause=self.cause,
+                    finding=line.finding,
+                ),
+                chain,
+            )
+            chain = entry.hash
+            entries.append(entry)
+        return tuple(entries), chain
+
+
+def _filled(values: Mapping[str, str] | None) -> Mapping[str, str]:
+    return {name: value for name, value in (values or {}).items() if value}

@@ -1,0 +1,124 @@
+"""Findings as set algebra: found and not open, open it; open and no longer found, resolve it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from lami.core.ids import digest
+from lami.core.model import Acceptance, Book, Finding, Found, Status, Subject
+from lami.core.policy import Policy
+
+
+class Detector(Protocol):
+    """What objects to drift. Pure: the same book and policy give the same objections."""
+
+    @property
+    def rule(self) -> str:
+        """The rule's name, as policy, API and runbook spell it."""
+        ...
+
+    def detect(self, book: Book, policy: Policy) -> Iterator[Found]:
+        """The drift between the book's baseline and what was observed that this rule objects to."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The findings of a book after its drift was compared with them.
+
+    `findings` are those that stay, by id. `opened` were not there before or are open again, `retold` are
+    open with something new to tell, `resolved` leave. `waiting` is drift whose grace has not passed.
+    """
+
+    findings: Mapping[str, Finding]
+    opened: tuple[Finding, ...]
+    retold: tuple[Finding, ...]
+    resolved: tuple[Finding, ...]
+    waiting: tuple[Found, ...]
+
+
+def finding_id(subject: Subject, found: Found) -> str:
+    """The finding's id: the same drift has the same id, in whichever order it was learnt."""
+    return f"f-{digest(found.rule, subject.kind, subject.key, found.key, length=16)}"
+
+
+def settle(
+    book: Book,
+    founds: Iterable[Found],
+    acceptances: Mapping[str, Acceptance],
+    policy: Policy,
+    revision: int,
+    now: datetime,
+) -> Settled:
+    """Compare what is found now with the findings a book has."""
+    findings: dict[str, Finding] = {}
+    opened: list[Finding] = []
+    retold: list[Finding] = []
+    waiting: list[Found] = []
+    for found in founds:
+        id = finding_id(book.subject, found)
+        old = book.findings.get(id)
+        if old is None and now - found.since < policy.grace.get(found.rule, timedelta()):
+            waiting.append(found)
+            continue
+        new = _finding(id, found, old, acceptances.get(id), policy, revision, now)
+        findings[id] = new
+        if old is None or (old.status != "open" and new.status == "open"):
+            opened.append(new)
+        elif new.status == "open" and new.telling != old.telling:
+            retold.append(new)
+    resolved = tuple(
+        _ended(old, acceptances.get(id), revision, now)
+        for id, old in book.findings.items()
+        if id not in findings
+    )
+    return Settled(findings, tuple(opened), tuple(retold), resolved, tuple(waiting))
+
+
+def _finding(
+    id: str,
+    found: Found,
+    old: Finding | None,
+    acceptance: Acceptance | None,
+    policy: Policy,
+    revision: int,
+    now: datetime,
+) -> Finding:
+    # An acceptance is of what was told: a later, different problem is not hidden by it.
+    kept = old.accepted if old and old.telling == found.telling else None
+    accepted = acceptance or kept
+    if accepted is not None and accepted.until is not None and accepted.until <= now:
+        accepted = None
+    status: Status = "open"
+    if accepted is not None:
+        status = "accepted"
+    elif policy.excepted(found.rule, found.detail, now) is not None:
+        status = "suppressed"
+    new = Finding(
+        id=id,
+        rule=found.rule,
+        severity=found.severity,
+        status=status,
+        subject=found.subject,
+        title=found.title,
+        detail=found.detail,
+        cause=found.cause,
+        opened_at=old.opened_at if old else now,
+        telling=found.telling,
+        thread=found.thread,
+        revision=old.revision if old else revision,
+        key=found.key,
+        accepted=accepted,
+        notes=found.notes,
+        attack=found.attack,
+        remediation=found.remediation,
+    )
+    return new if new == old else replace(new, revision=revision)
+
+
+def _ended(old: Finding, acceptance: Acceptance | None, revision: int, now: datetime) -> Finding:
+    status: Status = "accepted" if acceptance else "resolved"
+    return replace(old, status=status, resolved_at=now, accepted=acceptance, revision=revision)

@@ -1,0 +1,567 @@
+"""The nouns lami thinks in: what was told, what is seen, what is held, what is concluded.
+
+All of it is frozen. Times are aware datetimes in UTC. Principals and roles are lower-case GUIDs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Generic, Literal, TypeVar
+
+from lami.core.ids import ResourceId, digest
+
+# --- who and why -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who did it, from the claims of an event. All of it is text an attacker may have chosen."""
+
+    kind: Literal["user", "application", "lami", "unknown"] = "unknown"
+    id: str = ""
+    name: str = ""
+    ip: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """What set off a decision: findings of one cause are told together, in whichever books they stand."""
+
+    id: str
+    operation: str
+    time: datetime
+    correlation_id: str = ""
+    actor: Actor = Actor()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What we were told: one Event Grid event. A hint, never believed for state.
+
+    `operation` is in lower case (`microsoft.logic/workflows/write`).
+    """
+
+    event_id: str
+    resource: ResourceId
+    operation: str
+    time: datetime
+    subscription: str
+    actor: Actor = Actor()
+    correlation_id: str = ""
+
+    @property
+    def deletes(self) -> bool:
+        """Whether the operation removes the resource."""
+        return self.operation.endswith("/delete")
+
+    @property
+    def cause(self) -> Cause:
+        """The event as the cause of what follows from it."""
+        return Cause(self.event_id, self.operation, self.time, self.correlation_id, self.actor)
+
+
+# --- what ARM says ---------------------------------------------------------------------------------
+
+State_co = TypeVar("State_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Present(Generic[State_co]):
+    """ARM answered with the resource's state."""
+
+    state: State_co
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """ARM answered that there is no such resource (404)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """ARM could not be asked, or did not answer in full. Never taken for absent.
+
+    `retry_after` is in seconds, where ARM named it; `denied` is true for 401 and 403.
+    """
+
+    reason: str
+    retry_after: float | None = None
+    denied: bool = False
+
+
+Look = Present[State_co] | Absent | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """One block of a role definition. `condition` is ABAC text, empty where there is none."""
+
+    actions: tuple[str, ...] = ()
+    not_actions: tuple[str, ...] = ()
+    data_actions: tuple[str, ...] = ()
+    not_data_actions: tuple[str, ...] = ()
+    condition: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RoleDefinition:
+    """A role. `permissions` is None where the definition could not be read."""
+
+    id: str
+    name: str
+    permissions: tuple[Permission, ...] | None
+    custom: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What a grant allows, whoever holds it: a role at a scope, under a condition.
+
+    Access is compared by this, not by assignment id: a successor's assignments have new ids.
+    """
+
+    role: str
+    scope: ResourceId
+    condition: str = ""
+
+    @property
+    def key(self) -> str:
+        """A short name of this access, the same in every book."""
+        return digest(self.role, self.scope.key, self.condition)
+
+
+@dataclass(frozen=True, slots=True)
+class RoleAssignment:
+    """A role assignment as ARM shows it now. `changed` is `updatedOn`, the time of its newest write."""
+
+    id: ResourceId
+    principal: str
+    principal_type: str
+    access: Access
+    role: RoleDefinition
+    created: datetime | None
+    changed: datetime | None
+    created_by: str = ""
+
+
+HolderKind = Literal["logicApp", "userAssignedIdentity"]
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """A user-assigned identity that an app uses, with the principal the app's own reply names."""
+
+    identity: ResourceId
+    principal: str
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityHolder:
+    """A logic app (Consumption, Standard, slot) or a user-assigned identity as ARM shows it now.
+
+    `system` is the principal of the system-assigned identity, or, of a user-assigned identity, its own.
+    `created` and `changed` are None where the resource type tells no such time (user-assigned identities;
+    sites have no `created`). `oddity` says in words what of the identity could not be understood.
+    """
+
+    id: ResourceId
+    kind: HolderKind
+    system: str = ""
+    attached: tuple[Attached, ...] = ()
+    created: datetime | None = None
+    changed: datetime | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    oddity: str = ""
+
+
+# --- what lami holds -------------------------------------------------------------------------------
+
+SubjectKind = Literal["holder", "principal", "role"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Subject:
+    """What a book is about. `id` is a holder's resource id, or a principal's or role's GUID.
+
+    Compared by kind and `key`, so that a holder's id is found in any casing.
+    """
+
+    kind: SubjectKind
+    id: str = field(compare=False)
+    key: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        """Derive the key."""
+        object.__setattr__(self, "key", self.id.lower())
+
+    @property
+    def partition(self) -> str:
+        """The partition of the table that is this subject's book."""
+        return f"{self.kind}|{digest(self.key) if self.kind == 'holder' else self.key}"
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One access that the baseline knows, with how often it was accepted and withdrawn in turn.
+
+    Expected while `count` is odd. Books exchange terms and keep the larger count of each, so a doubled,
+    late or reordered message changes nothing. `missing_since` is a holder's: since when nobody gives it.
+    """
+
+    access: Access
+    role_name: str
+    count: int = 1
+    missing_since: datetime | None = None
+    missing_cause: Cause | None = None
+
+    @property
+    def expected(self) -> bool:
+        """Whether the baseline expects this access."""
+        return self.count % 2 == 1
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A role assignment as the principal's book holds it; kept when gone, so that absence is remembered.
+
+    `newest` is the newest time that lami was told or saw of it. `powers` are the classes of what the role
+    can do (`lami.core.roles`); `readable` is false where the role definition could not be read and
+    Microsoft's privileged list judged instead. `tolerated`: accepted although orphaned.
+    """
+
+    id: ResourceId
+    access: Access
+    role_name: str
+    powers: tuple[str, ...]
+    readable: bool
+    present: bool
+    newest: datetime
+    created: datetime | None
+    changed: datetime | None
+    created_by: str
+    cause: Cause
+    tolerated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Carrier:
+    """What a principal's book knows of a holder that carries it or has shed it.
+
+    `since` and `cause` are those of the last turn; `version` is that of the holder's newest message;
+    `apps` are the names of the logic apps that use it, where it is a user-assigned identity.
+    """
+
+    holder: ResourceId
+    kind: HolderKind
+    owner: str
+    carries: bool
+    since: datetime
+    cause: Cause
+    version: int
+    apps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PrincipalState:
+    """What is held of a principal: its grants, the access accepted, and who carries it."""
+
+    type: str = ""
+    grants: Mapping[str, Grant] = field(default_factory=dict)
+    terms: Mapping[str, Term] = field(default_factory=dict)
+    carriers: Mapping[str, Carrier] = field(default_factory=dict)
+
+    @property
+    def shed(self) -> bool:
+        """Whether every holder that ever carried it has shed it (and there was one)."""
+        return bool(self.carriers) and not any(c.carries for c in self.carriers.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """What a principal last said it holds: version of its book, and its grants by access key."""
+
+    version: int
+    grants: tuple[tuple[str, Access, str], ...] = ()
+    """Assignment id, access, role name."""
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityNews:
+    """What an attached user-assigned identity last said of itself to an app."""
+
+    version: int
+    principal: str
+    grants: tuple[tuple[str, Access, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """What a user-assigned identity knows of an app: whether it attaches the identity now."""
+
+    app: ResourceId
+    version: int
+    attaches: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """The identities a holder has at one time: its system principal and its attached identities."""
+
+    system: str = ""
+    attached: tuple[Attached, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HolderState:
+    """What is held of an identity holder.
+
+    `known` says that it has a baseline. `newest` is the newest time told or seen of the resource, `seen`
+    the time of the newest state seen, `created` that state's creation time and `born` the baseline's.
+    `gone_at` is the time of a believed absence. `deleted_since` says that a delete was told or seen since
+    the baseline last moved. `granted` has what each principal it ever carried last said.
+    """
+
+    kind: HolderKind = "logicApp"
+    known: bool = False
+    present: bool = False
+    newest: datetime | None = None
+    seen: datetime | None = None
+    created: datetime | None = None
+    born: datetime | None = None
+    gone_at: datetime | None = None
+    deleted_since: bool = False
+    owner: str = ""
+    oddity: str = ""
+    baseline: Carried = Carried()
+    observed: Carried = Carried()
+    churned_at: datetime | None = None
+    churn_cause: Cause | None = None
+    terms: Mapping[str, Term] = field(default_factory=dict)
+    granted: Mapping[str, Granted] = field(default_factory=dict)
+    users: Mapping[str, User] = field(default_factory=dict)
+    identities: Mapping[str, IdentityNews] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RoleState:
+    """What is held of a role definition: its name and the classes of what it can do."""
+
+    name: str = ""
+    powers: tuple[str, ...] = ()
+    readable: bool = True
+    newest: datetime | None = None
+
+
+SubjectState = PrincipalState | HolderState | RoleState
+
+# --- what lami concludes ---------------------------------------------------------------------------
+
+Severity = Literal["critical", "high", "medium", "low", "info"]
+SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low", "info")
+"""From the gravest to the lightest."""
+Status = Literal["open", "resolved", "accepted", "suppressed"]
+
+
+@dataclass(frozen=True, slots=True)
+class FindingSubject:
+    """Whom a finding is about, as a person and a program name it."""
+
+    kind: Literal["logicApp", "userAssignedIdentity", "principal", "role", "lami"]
+    id: str
+    name: str
+    owner: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Drift that a detector objects to, before it is known whether a finding of it is open already.
+
+    `key` names the drift within rule and subject: the same drift gives the same key. `telling` is what
+    an alert said of it: a finding is told again when this changes. `since` is when the drift began: with
+    a grace the finding opens only when the drift has stood that long. `holds` is the key of an access that
+    the baseline must not take in while the drift stands.
+    """
+
+    rule: str
+    key: str
+    severity: Severity
+    subject: FindingSubject
+    title: str
+    detail: Mapping[str, str]
+    cause: Cause
+    since: datetime
+    telling: str = ""
+    thread: str = ""
+    holds: str = ""
+    notes: tuple[str, ...] = ()
+    attack: tuple[str, ...] = ()
+    remediation: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """Who accepted a finding, why and (where the baseline was not moved) until when."""
+
+    by: str
+    reason: str
+    at: datetime
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Drift that a detector objects to. Open exactly as long as the drift stands.
+
+    `key` is the drift's (`Found.key`). `thread` ties alerts of one story together. `notes` are further
+    sentences (what is stranded, what is missing). `revision` is the version of the book that last changed it.
+    """
+
+    id: str
+    rule: str
+    severity: Severity
+    status: Status
+    subject: FindingSubject
+    title: str
+    detail: Mapping[str, str]
+    cause: Cause
+    opened_at: datetime
+    telling: str
+    thread: str
+    revision: int
+    key: str = ""
+    resolved_at: datetime | None = None
+    accepted: Acceptance | None = None
+    notes: tuple[str, ...] = ()
+    attack: tuple[str, ...] = ()
+    remediation: tuple[str, ...] = ()
+
+    @property
+    def actor(self) -> Actor:
+        """Who did what the finding is about."""
+        return self.cause.actor
+
+    @property
+    def runbook(self) -> str:
+        """Where the steps to investigate stand, within the project's documentation."""
+        return f"docs/runbooks/{self.rule}.md"
+
+
+EntryKind = Literal[
+    "observed", "opened", "resolved", "accepted", "suppressed", "told", "reconciled", "gap", "note"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the timeline; only ever added; hash-chained within its subject (`lami.core.timeline`)."""
+
+    id: str
+    at: datetime
+    kind: EntryKind
+    subject: FindingSubject
+    text: str
+    before: Mapping[str, str]
+    after: Mapping[str, str]
+    cause: Cause
+    finding: str = ""
+    hash: str = ""
+    previous_hash: str = ""
+
+
+# --- what is owed ----------------------------------------------------------------------------------
+
+MessageKind = Literal["carries", "grants", "attached", "identity"]
+
+
+@dataclass(frozen=True, slots=True)
+class OwedAlert:
+    """A finding that the channels routed to it have yet to be told; `left` names those still to do.
+
+    `left` is None until a first try has routed it.
+    """
+
+    finding: str
+    telling: str
+    left: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OwedMessage:
+    """A message to another book; its content is made from the sender's book when it is sent."""
+
+    kind: MessageKind
+    to: Subject
+
+
+@dataclass(frozen=True, slots=True)
+class OwedIndex:
+    """What the index partitions have yet to get of a commit: copies of its entries and findings.
+
+    `entries` says that there are entries; `findings` are ids; `digests` are the subscriptions in which
+    something else of the subject was observed than before (empty text: above all subscriptions).
+    """
+
+    entries: bool = False
+    findings: tuple[str, ...] = ()
+    digests: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OwedLook:
+    """A re-check that has yet to be put into `due`: look again at this time."""
+
+    at: datetime
+    why: Literal["doubt", "grace", "until"]
+    resource: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """What one commit owes others because of one cause, in one outbox row. `id` names the row.
+
+    `claimed_until` is set while a worker is telling the alerts, so that no other tells them too.
+    """
+
+    id: str
+    cause: Cause
+    alerts: tuple[OwedAlert, ...] = ()
+    messages: tuple[OwedMessage, ...] = ()
+    index: OwedIndex | None = None
+    looks: tuple[OwedLook, ...] = ()
+    claimed_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """All that lami holds of one subject, with its version. Version 0 is a book nobody has written.
+
+    `chain` is the hash of its newest entry, `entries` how many there are. `findings` are those not
+    resolved, by id.
+    """
+
+    subject: Subject
+    state: SubjectState
+    version: int = 0
+    chain: str = ""
+    entries: int = 0
+    findings: Mapping[str, Finding] = field(default_factory=dict)
+    owed: tuple[Owed, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What one stimulus does to one book. Committed whole or not at all.
+
+    `book` is the book as it will be. `resolved` are findings that leave it; `opened` are the ids of those
+    that open. `owed` is what it adds to the book's debts. `doubt` says in words what was not believed.
+    """
+
+    book: Book
+    entries: tuple[Entry, ...] = ()
+    resolved: tuple[Finding, ...] = ()
+    gate: str = ""
+    opened: tuple[str, ...] = ()
+    owed: Owed | None = None
+    doubt: str = ""

@@ -1,0 +1,72 @@
+"""How findings and entries name things: short names that a person recognises, never whole ids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from lami.core.ids import ResourceId
+from lami.core.messages import holder_name
+from lami.core.model import Access, Book, FindingSubject, HolderState, PrincipalState, RoleState
+
+
+def subject_of(book: Book) -> FindingSubject:
+    """Whom the book is about, as its findings and entries name it."""
+    state, subject = book.state, book.subject
+    if isinstance(state, HolderState):
+        return FindingSubject(state.kind, subject.id, holder_name(ResourceId(subject.id)), state.owner)
+    if isinstance(state, RoleState):
+        return FindingSubject("role", subject.id, state.name or f"role {subject.id[:8]}")
+    return FindingSubject("principal", subject.key, principal_name(book.subject.key, state), owner(state))
+
+
+def principal_name(principal: str, state: PrincipalState) -> str:
+    """The logic apps or identities that carry a principal, or carried it; else its type and short id."""
+    names = carrier_names(state)
+    if names:
+        return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return f"{state.type or 'principal'} {short(principal)}"
+
+
+def carrier_names(state: PrincipalState) -> tuple[str, ...]:
+    """The names of the holders that carry a principal now, or of those that did.
+
+    A user-assigned identity's comes with the apps that use it.
+    """
+    present = [c for c in state.carriers.values() if c.carries]
+    chosen = present or list(state.carriers.values())
+    return tuple(
+        sorted(holder_name(c.holder) + (f" (used by {', '.join(c.apps)})" if c.apps else "") for c in chosen)
+    )
+
+
+def owner(state: PrincipalState) -> str:
+    """The owners of the holders that carry a principal, or carried it, joined."""
+    present = [c for c in state.carriers.values() if c.carries] or list(state.carriers.values())
+    return ", ".join(sorted({c.owner for c in present if c.owner}))
+
+
+def access(role_name: str, what: Access) -> str:
+    """An access in words: `Contributor at subscription 1111…`."""
+    condition = " under a condition" if what.condition else ""
+    return f"{role(role_name, what)} at {what.scope.short}{condition}"
+
+
+def role(role_name: str, what: Access) -> str:
+    """A role by its name, or by its short id where its definition could not be read."""
+    return role_name or f"role {short(what.role)}"
+
+
+def short(guid: str) -> str:
+    """The first eight characters of a GUID, enough for a person to compare."""
+    return guid[:8]
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: `1 role assignment`, `3 role assignments`."""
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
+def listed(items: Iterable[str]) -> str:
+    """Items joined as a sentence has them: `a, b and c`."""
+    words = list(items)
+    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)

@@ -1,0 +1,298 @@
+"""What matters: reach by scope and its severity, grace, exceptions and routes, parsed from TOML.
+
+`parse` lays a file over the packaged one (`lami/policy.toml`, which explains every key), table by table,
+checks the whole and names every fault at once. A `Policy` answers questions and knows no clock: whoever
+asks says what time it is.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Literal, TypeVar, get_args
+
+from lami.core.ids import Level, ResourceId, guid
+from lami.core.model import SEVERITIES, Severity
+from lami.core.roles import POWERS, Power
+from lami.errors import BadSettings
+
+RULES: tuple[str, ...] = ("identity-churn", "broad-grant", "orphaned-assignment", "missing-grant")
+"""The rules that detect something today."""
+KNOWN_RULES: tuple[str, ...] = (
+    *RULES,
+    "role-widened",
+    "condition-weakened",
+    "shared-identity",
+    "ungranted-identity",
+    "secret-authentication",
+    "unsecured-secret",
+    "dangling-identity",
+    "audience-mismatch",
+    "lami-gap",
+)
+"""The rules of the public contract: a policy may speak of one before it detects anything."""
+CHANNELS: tuple[str, ...] = ("console", "email", "event-grid", "sentinel", "teams", "webhook")
+
+_REQUIRED = ("rule", "reason", "owner", "until")
+_BINDING = ("principal", "scope", "role")
+_WORDED = ("rule", "reason", "owner", *_BINDING)
+_NOBODY = "00000000-0000-0000-0000-000000000000"
+
+Principals = Literal["all", "holders"]
+NewGrants = Literal["record", "alert"]
+_PRINCIPALS: tuple[Principals, ...] = get_args(Principals)
+_NEW_GRANTS: tuple[NewGrants, ...] = get_args(NewGrants)
+_Rung = Literal["subscription", "resource-group", "resource"]
+_RUNGS: tuple[_Rung, ...] = get_args(_Rung)
+_TABLES = ("watch", "grace", "broad", "severity", "exception", "routes")
+Read = TypeVar("Read")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_DURATION = re.compile(r"(\d{1,5})([smhd])", re.ASCII)
+_WORDS: Mapping[Power, str] = {
+    "grants-access": "can grant anyone access",
+    "writes-all": "can change every resource",
+    "takes-identity": "can act as the managed identities it manages",
+    "reads-secrets": "can read keys and secrets",
+    "writes-provider": "can change every resource of a provider",
+    "data-all": "can use all the data of a provider",
+    "reads": "can read",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyException:
+    """A suppression that somebody answers for. An empty `principal`, `scope` or `role` binds to any.
+
+    `role` is a role's name, or its id by its GUID. From `until` on it no longer counts.
+    """
+
+    rule: str
+    reason: str
+    owner: str
+    until: datetime
+    principal: str = ""
+    scope: str = ""
+    role: str = ""
+
+    def covers(self, rule: str, detail: Mapping[str, str], now: datetime) -> bool:
+        """Whether a finding of `rule` with this `detail` is excepted at `now`."""
+        if rule != self.rule or now >= self.until:
+            return False
+        principal = detail.get("principalId") or detail.get("previousPrincipalId", "")
+        roles = (detail.get("roleName", "").lower(), guid(detail.get("roleDefinitionId", "")))
+        return (
+            (not self.principal or principal.lower() == self.principal.lower())
+            and (not self.scope or ResourceId(detail.get("scope", "?")) == ResourceId(self.scope))
+            and (not self.role or (guid(self.role) or self.role.lower()) in roles)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What matters, as the operator says it. `broad` is class -> rung -> severity."""
+
+    watch_principals: Principals = "all"
+    new_grants: NewGrants = "record"
+    owner_tag: str = "owner"
+    grace: Mapping[str, timedelta] = field(default_factory=dict)
+    broad: Mapping[str, Mapping[str, Severity]] = field(default_factory=dict)
+    severities: Mapping[str, Severity] = field(default_factory=dict)
+    exceptions: tuple[PolicyException, ...] = ()
+    routes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def reach(self, powers: tuple[str, ...], scope: ResourceId) -> tuple[Severity, Power] | None:
+        """The gravest severity that these powers have at this scope, and the power it is for.
+
+        None where the table has no line for it, which means no finding. Of two equally grave powers, the
+        one that stands first in `POWERS`.
+        """
+        rung = _rung(scope)
+        lines = ((self.broad.get(power, {}), power) for power in POWERS if power in powers)
+        found = [(line[rung], power) for line, power in lines if rung in line]
+        return min(found, key=lambda pair: SEVERITIES.index(pair[0]), default=None)
+
+    def why(self, power: Power, scope: ResourceId) -> str:
+        """The reason in words: `can grant anyone access, at resource group rg-orders`."""
+        return f"{_WORDS[power]}, at {scope.short}"
+
+    def severity(self, rule: str) -> Severity:
+        """The severity of a rule that the policy speaks of, else medium."""
+        return self.severities.get(rule, "medium")
+
+    def excepted(self, rule: str, detail: Mapping[str, str], now: datetime) -> PolicyException | None:
+        """The first exception that covers a finding, or None. All that an exception names must agree."""
+        return next((e for e in self.exceptions if e.covers(rule, detail, now)), None)
+
+    def channels(self, rule: str, severity: Severity, configured: tuple[str, ...]) -> tuple[str, ...]:
+        """The configured channels to tell: by rule, else by severity, else all of them (never silence)."""
+        named = self.routes.get(rule, self.routes.get(severity, configured))
+        return tuple(channel for channel in configured if channel in named)
+
+
+def worst(*severities: Severity) -> Severity:
+    """The gravest of some severities."""
+    return min(severities, key=SEVERITIES.index)
+
+
+def duration(text: str) -> timedelta:
+    """A time span such as `0s`, `90s`, `5m`, `6h` or `2d`; raises ValueError for anything else."""
+    found = _DURATION.fullmatch(text)
+    if not found:
+        raise ValueError(f'"{text}" is no duration such as "90s", "5m", "6h" or "2d"')
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+def parse(text: str, packaged: str) -> Policy:
+    """The policy of a file laid over the packaged one; raises `BadSettings` that names every fault."""
+    base, own = _loaded(packaged), _loaded(text)
+    reader = _Reader([])
+    policy = reader.policy({table: _laid(base.get(table), own.get(table)) for table in {*base, *own}})
+    if reader.faults:
+        raise BadSettings("the policy is wrong: " + "; ".join(reader.faults))
+    return policy
+
+
+def _loaded(text: str) -> dict[str, object]:
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BadSettings(f"the policy is no TOML: {error}") from error
+
+
+def _laid(base: object, own: object) -> object:
+    if isinstance(base, dict) and isinstance(own, dict):
+        return {**base, **own}
+    return base if own is None else own
+
+
+def _rung(scope: ResourceId) -> _Rung:
+    if scope.level <= Level.SUBSCRIPTION:
+        return "subscription"
+    return "resource-group" if scope.level is Level.RESOURCE_GROUP else "resource"
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads the tables and goes on after a fault, so that all of them are named together.
+
+    `place` is always the table and key as the file's author knows them. What is wrong reads as None.
+    """
+
+    faults: list[str]
+
+    def policy(self, file: Mapping[str, object]) -> Policy:
+        """The policy of a whole file; worth something only while there are no faults."""
+        self.table("table", file, _TABLES)
+        watch = self.table("[watch]", file.get("watch", {}), ("principals", "new-grants", "owner-tag"))
+        principals = self.choice("[watch] principals", watch.get("principals", "all"), _PRINCIPALS)
+        new_grants = self.choice("[watch] new-grants", watch.get("new-grants", "record"), _NEW_GRANTS)
+        grace = self.table("[grace]", file.get("grace", {}), KNOWN_RULES)
+        broad = self.table("[broad]", file.get("broad", {}), POWERS)
+        severities = self.table("[severity]", file.get("severity", {}), KNOWN_RULES)
+        if "broad-grant" in severities:
+            self.fault("[severity] broad-grant", "its severities stand in [broad], by class and scope")
+        routes = self.table("[routes]", file.get("routes", {}), (*SEVERITIES, *KNOWN_RULES))
+        return Policy(
+            watch_principals=principals or "all",
+            new_grants=new_grants or "record",
+            owner_tag=self.text("[watch] owner-tag", watch.get("owner-tag", "owner")) or "owner",
+            grace=self.each("[grace]", grace, self.duration),
+            broad=self.each("[broad]", broad, self.line),
+            severities=self.each("[severity]", severities, self.severity),
+            exceptions=self.exceptions(file.get("exception", [])),
+            routes=self.each("[routes]", routes, self.route),
+        )
+
+    def fault(self, place: str, what: str) -> None:
+        self.faults.append(f"{place}: {what}")
+
+    def table(self, place: str, value: object, keys: tuple[str, ...]) -> Mapping[str, object]:
+        """A table without its unknown keys."""
+        if not isinstance(value, dict):
+            self.fault(place, "is no table")
+            return {}
+        for key in value:
+            if key not in keys:
+                self.fault(f"{place} {key}", f"unknown (known: {', '.join(keys)})")
+        return {key: value[key] for key in value if key in keys}
+
+    def each(
+        self, place: str, table: Mapping[str, object], read: Callable[[str, object], Read | None]
+    ) -> dict[str, Read]:
+        values = {key: read(f"{place} {key}", value) for key, value in table.items()}
+        return {key: value for key, value in values.items() if value is not None}
+
+    def choice(self, place: str, value: object, options: tuple[Read, ...]) -> Read | None:
+        for option in options:
+            if option == value:
+                return option
+        self.fault(place, f"{value!r:.60} is none of {', '.join(map(str, options))}")
+        return None
+
+    def text(self, place: str, value: object) -> str | None:
+        if isinstance(value, str) and value.strip():
+            return value.strip()
+        self.fault(place, "is no text, or empty")
+        return None
+
+    def duration(self, place: str, value: object) -> timedelta | None:
+        try:
+            return duration(value if isinstance(value, str) else repr(value))
+        except ValueError as error:
+            self.fault(place, str(error))
+            return None
+
+    def severity(self, place: str, value: object) -> Severity | None:
+        return self.choice(place, value, SEVERITIES)
+
+    def line(self, place: str, value: object) -> dict[str, Severity] | None:
+        return self.each(place, self.table(place, value, _RUNGS), self.severity)
+
+    def route(self, place: str, value: object) -> tuple[str, ...] | None:
+        if not isinstance(value, list):
+            self.fault(place, "is no list of channels")
+            return None
+        return tuple(channel for name in value if (channel := self.choice(place, name, CHANNELS)))
+
+    def exceptions(self, value: object) -> tuple[PolicyException, ...]:
+        if not isinstance(value, list):
+            self.fault("[[exception]]", "is no array of tables: write it in double brackets")
+            return ()
+        read = (self.exception(f"[[exception]] {number}", one) for number, one in enumerate(value, 1))
+        return tuple(exception for exception in read if exception is not None)
+
+    def exception(self, place: str, value: object) -> PolicyException | None:
+        table = self.table(place, value, (*_REQUIRED, *_BINDING, "all"))
+        for key in _REQUIRED:
+            if key not in table:
+                self.fault(f"{place} {key}", "is missing")
+        given: dict[str, str] = self.each(
+            place, {key: table[key] for key in table if key in _WORDED}, self.text
+        )
+        until = self.until(f"{place} until", table["until"]) if "until" in table else None
+        everything = table.get("all", False)
+        if not isinstance(everything, bool):
+            self.fault(f"{place} all", "is neither true nor false")
+        elif not everything and not any(key in table for key in _BINDING):
+            self.fault(place, "excepts a whole rule: name a principal, scope or role, or write all = true")
+        if "rule" in given:
+            self.choice(f"{place} rule", given["rule"], KNOWN_RULES)
+        if guid(given.get("principal", _NOBODY)) != given.get("principal", _NOBODY).lower():
+            self.fault(f"{place} principal", "is no GUID")
+        if not given.get("scope", "/").startswith("/"):
+            self.fault(f"{place} scope", "is no resource id: it begins with /")
+        if until is None or any(key not in given for key in ("rule", "reason", "owner")):
+            return None
+        return PolicyException(until=until, **given)
+
+    def until(self, place: str, value: object) -> datetime | None:
+        """The end of a day in UTC, or an exact time that says its offset."""
+        if isinstance(value, datetime) and value.tzinfo is not None:
+            return value.astimezone(UTC)
+        if isinstance(value, date) and not isinstance(value, datetime):
+            return datetime.combine(value, time.max, UTC)
+        self.fault(place, "is no date such as 2027-01-31, nor a time with an offset")
+        return None

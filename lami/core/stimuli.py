@@ -1,0 +1,146 @@
+"""What can make lami look at a book again: an event, a timer, a message from another book, an operator.
+
+All of them run through the same decision (`lami.core.decide`). A stimulus with a `gate` commits once,
+however often it is delivered; a message needs none, since it carries its sender's version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from lami.core.ids import ResourceId, digest
+from lami.core.model import Access, Carried, Cause, Change, EntryKind, HolderKind, Term
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An Event Grid event."""
+
+    change: Change
+
+    @property
+    def gate(self) -> str:
+        """One commit an event and book."""
+        return f"event-{digest(self.change.event_id)}"
+
+    @property
+    def cause(self) -> Cause:
+        """The event itself."""
+        return self.change.cause
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """A re-check that was left in `due`. `id` is the due row's, so that it commits once."""
+
+    id: str
+    cause: Cause
+
+    @property
+    def gate(self) -> str:
+        """One commit a due row."""
+        return f"again-{digest(self.id)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """A run of reconcile found the subject different from what its book holds."""
+
+    run: str
+    cause: Cause
+
+    @property
+    def gate(self) -> str:
+        """One commit a run and book."""
+        return f"reconcile-{digest(self.run)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """`lami baseline take`: what stands now is expected. With a reason it moves a baseline that is held."""
+
+    run: str
+    cause: Cause
+    reason: str = ""
+
+    @property
+    def gate(self) -> str:
+        """One commit a run and book."""
+        return f"take-{digest(self.run)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """An operator accepts a finding; without `until` the baseline moves to what is."""
+
+    finding: str
+    by: str
+    reason: str
+    until: datetime | None
+    cause: Cause
+
+    @property
+    def gate(self) -> str:
+        """One commit an acceptance."""
+        return f"accept-{digest(self.cause.id)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Carries:
+    """A holder tells a principal: I carry you, or have shed you; and what I expect you may do."""
+
+    holder: ResourceId
+    kind: HolderKind
+    owner: str
+    apps: tuple[str, ...]
+    version: int
+    carries: bool
+    terms: Mapping[str, Term]
+    cause: Cause
+    gate: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Grants:
+    """A principal tells a holder what it is granted now, and everything it ever accepted."""
+
+    principal: str
+    version: int
+    grants: tuple[tuple[str, Access, str], ...]
+    terms: Mapping[str, Term]
+    cause: Cause
+    gate: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attaches:
+    """An app tells a user-assigned identity that it attaches it, or no longer does."""
+
+    app: ResourceId
+    version: int
+    attaches: bool
+    cause: Cause
+    gate: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityIs:
+    """A user-assigned identity tells an app which principal it is now, and what that one is granted."""
+
+    identity: ResourceId
+    version: int
+    carried: Carried
+    grants: tuple[tuple[str, Access, str], ...]
+    cause: Cause
+    gate: str = ""
+
+
+Message = Carries | Grants | Attaches | IdentityIs
+Stimulus = Told | Again | Reconciled | Taken | Accepted | Message
+
+
+def seen_as(stimulus: Stimulus) -> EntryKind:
+    """The kind of entry for what is observed because of this: drift that no event announced says so."""
+    return "reconciled" if isinstance(stimulus, Reconciled) else "observed"

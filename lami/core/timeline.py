@@ -1,0 +1,114 @@
+"""The timeline: entries that are only ever added, chained by hash within their subject, and questions to it.
+
+An entry's hash covers all of its content and the hash before it, so that an entry changed, removed or
+slipped in afterwards breaks the chain from there on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+
+from lami.core.ids import digest
+from lami.core.model import Entry, EntryKind, Subject
+
+GENESIS = ""
+"""What the first entry of a subject names as the hash before it."""
+
+
+def stamp(time: datetime) -> str:
+    """A time as RFC 3339 in UTC, to the microsecond where it has any: `2026-11-24T08:00:00Z`."""
+    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def entry_id(subject: Subject, number: int) -> str:
+    """The id of a subject's `number`th entry (from 1): the same however often it is written."""
+    return f"e-{digest(subject.kind, subject.key, length=12)}-{number:06d}"
+
+
+def hashed(entry: Entry, previous: str) -> Entry:
+    """The entry linked behind `previous`."""
+    linked = replace(entry, hash="", previous_hash=previous)
+    content = json.dumps(asdict(linked), sort_keys=True, ensure_ascii=True, default=_plain)
+    return replace(linked, hash=hashlib.sha256(content.encode()).hexdigest())
+
+
+def broken(entries: Sequence[Entry], head: str, count: int) -> str:
+    """Why the chain of a subject's entries (oldest first) does not hold; empty where it does.
+
+    `head` and `count` are what the book's head says of its newest entry and of their number.
+    """
+    previous = GENESIS
+    for entry in entries:
+        if entry.previous_hash != previous:
+            return f"{entry.id} does not follow the entry before it"
+        if hashed(entry, previous).hash != entry.hash:
+            return f"{entry.id} was changed after it was written"
+        previous = entry.hash
+    if len(entries) != count:
+        return f"{count} entries were written and {len(entries)} are there"
+    if previous != head:
+        return "the newest entry is not the one that the book names"
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A question to the timeline. Text is compared without regard to case; empty means any.
+
+    `since` is included, `until` is not. `scope` matches entries about that scope or below it.
+    """
+
+    since: datetime
+    until: datetime
+    resource: str = ""
+    principal: str = ""
+    actor: str = ""
+    scope: str = ""
+    kind: EntryKind | None = None
+    limit: int = 100
+
+    def wants(self, entry: Entry) -> bool:
+        """Whether an entry answers the question."""
+        return (
+            self.since <= entry.at < self.until
+            and self.kind in (None, entry.kind)
+            and self._resource(entry)
+            and self._principal(entry)
+            and self._actor(entry)
+            and self._scope(entry)
+        )
+
+    def select(self, entries: Iterable[Entry]) -> list[Entry]:
+        """The entries that answer, newest first, each once, without regard to `limit`."""
+        unique = {entry.id: entry for entry in entries if self.wants(entry)}
+        return sorted(unique.values(), key=lambda entry: (entry.at, entry.id), reverse=True)
+
+    def _resource(self, entry: Entry) -> bool:
+        wanted = self.resource.lower()
+        return wanted in ("", entry.subject.id.lower(), entry.subject.name.lower())
+
+    def _principal(self, entry: Entry) -> bool:
+        wanted = self.principal.lower()
+        named = {entry.subject.id.lower()}
+        for values in (entry.before, entry.after):
+            named |= {values.get("principalId", "").lower(), values.get("previousPrincipalId", "").lower()}
+        return not wanted or wanted in named
+
+    def _actor(self, entry: Entry) -> bool:
+        actor, wanted = entry.cause.actor, self.actor.lower()
+        return not wanted or wanted in (actor.id.lower(), actor.name.lower())
+
+    def _scope(self, entry: Entry) -> bool:
+        wanted = self.scope.lower().rstrip("/")
+        scopes = [values.get("scope", "").lower() for values in (entry.before, entry.after)]
+        return not wanted or any(s == wanted or s.startswith(wanted + "/") for s in scopes)
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, datetime):
+        return stamp(value)
+    raise TypeError(f"an entry holds no {type(value).__name__}")

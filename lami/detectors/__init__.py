@@ -1,0 +1,14 @@
+"""The detectors, each in a file of its own; `DETECTORS` names all that are plugged in."""
+
+from lami.core.findings import Detector
+from lami.detectors.broad_grant import BroadGrant
+from lami.detectors.identity_churn import IdentityChurn
+from lami.detectors.missing_grant import MissingGrant
+from lami.detectors.orphaned_assignment import OrphanedAssignment
+
+DETECTORS: tuple[Detector, ...] = (
+    IdentityChurn(),
+    BroadGrant(),
+    OrphanedAssignment(),
+    MissingGrant(),
+)

@@ -1,0 +1,92 @@
+"""broad-grant: a grant that the baseline does not expect, and that reaches far.
+
+Broad is by what the role can do at that scope (`[broad]` of the policy), not by its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from lami.core import naming, remedy
+from lami.core.ids import digest
+from lami.core.model import Book, Found, Grant, PrincipalState, Severity
+from lami.core.policy import Policy
+from lami.core.timeline import stamp
+
+RULE = "broad-grant"
+
+
+@dataclass(frozen=True, slots=True)
+class BroadGrant:
+    """Objects to each present grant that is not expected and reaches as far as the policy names."""
+
+    rule: str = RULE
+
+    def detect(self, book: Book, policy: Policy) -> Iterator[Found]:
+        """One finding an assignment."""
+        state = book.state
+        if not isinstance(state, PrincipalState):
+            return
+        if policy.watch_principals == "holders" and not state.carriers:
+            return
+        for key, grant in sorted(state.grants.items()):
+            term = state.terms.get(grant.access.key)
+            if not grant.present or (term is not None and term.expected):
+                continue
+            judged = _judge(grant, state, policy)
+            if judged is None:
+                continue
+            severity, why = judged
+            yield _found(book, state, key, grant, severity, why)
+
+
+def _judge(grant: Grant, state: PrincipalState, policy: Policy) -> tuple[Severity, str] | None:
+    reach = policy.reach(grant.powers, grant.access.scope)
+    if reach is not None:
+        severity, power = reach
+        return severity, policy.why(power, grant.access.scope)
+    if policy.new_grants == "alert" and state.carriers:
+        return "low", f"a new grant to a logic app's identity, at {grant.access.scope.short}"
+    return None
+
+
+def _found(book: Book, state: PrincipalState, key: str, grant: Grant, severity: Severity, why: str) -> Found:
+    subject = naming.subject_of(book)
+    names = naming.carrier_names(state)
+    detail = {
+        "principalId": book.subject.key,
+        "assignmentId": grant.id.text,
+        "roleName": grant.role_name,
+        "roleDefinitionId": grant.access.role,
+        "scope": grant.access.scope.text,
+        **({"holder": naming.listed(names)} if names else {}),
+    }
+    unread = (
+        ()
+        if grant.readable
+        else ("The role could not be read; judged by Microsoft's list of privileged roles.",)
+    )
+    return Found(
+        rule=RULE,
+        key=f"{key}|{stamp(grant.created) if grant.created else ''}|{grant.access.key}",
+        severity=severity,
+        subject=subject,
+        title=f"{subject.name} was granted {naming.role(grant.role_name, grant.access)}: {why}",
+        detail=detail,
+        cause=grant.cause,
+        since=grant.newest,
+        thread=_thread(book, state),
+        holds=grant.access.key,
+        notes=(
+            *unread,
+            *((f"Only under the condition: {grant.access.condition}",) if grant.access.condition else ()),
+        ),
+        attack=("T1098.003",),
+        remediation=(remedy.delete_assignment(grant.id.text),),
+    )
+
+
+def _thread(book: Book, state: PrincipalState) -> str:
+    holders = sorted(state.carriers)
+    return digest(holders[0] if holders else book.subject.key, length=16)

@@ -1,0 +1,54 @@
+"""missing-grant: access that an identity holder is expected to have, and its present identity does not.
+
+Revoked, or not yet given to a successor: either way the workflow will be refused with 403.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from lami.core import naming, remedy
+from lami.core.ids import digest
+from lami.core.model import Book, Found, HolderState
+from lami.core.policy import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class MissingGrant:
+    """Objects to each expected access that none of a holder's present principals is granted."""
+
+    rule: str = "missing-grant"
+
+    def detect(self, book: Book, policy: Policy) -> Iterator[Found]:
+        """One finding an access, open once it has been missing for the policy's grace."""
+        state = book.state
+        if not isinstance(state, HolderState):
+            return
+        subject = naming.subject_of(book)
+        heir = state.observed.system or next((a.principal for a in state.observed.attached), "")
+        for key, term in sorted(state.terms.items()):
+            if term.missing_since is None or term.missing_cause is None:
+                continue
+            detail = {
+                "principalId": heir,
+                "roleName": term.role_name,
+                "roleDefinitionId": term.access.role,
+                "scope": term.access.scope.text,
+            }
+            if state.baseline.system and state.baseline.system != heir:
+                detail["previousPrincipalId"] = state.baseline.system
+            what = naming.access(term.role_name, term.access)
+            yield Found(
+                rule=self.rule,
+                key=f"{key}|{term.count}|{heir}",
+                severity=policy.severity(self.rule),
+                subject=subject,
+                title=f"{subject.name} lacks {what}: expected, not granted",
+                detail=detail,
+                cause=term.missing_cause,
+                since=term.missing_since,
+                thread=digest(book.subject.key, length=16),
+                notes=("The workflow will be refused (403) where it uses this access.",),
+                remediation=(remedy.create_assignment(heir, term.access),),
+            )

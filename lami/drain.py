@@ -1,0 +1,308 @@
+"""Paying what books owe: messages to other books, alerts to channels, copies to the index, later looks.
+
+The debts of a commit are rows of its transaction. Here they are paid after it, in this order:
+
+1. Messages, breadth first; what they make other books owe is paid in the same drain.
+2. Alerts: all findings of one story as one alert a channel. A book's alerts are claimed first, so that two
+   workers do not tell them both; that they were told is an entry, committed with the claim's release.
+3. Later looks are put on the `due` list, and with them whatever could not be paid now.
+4. Copies for the index; the digests last, so that reconcile sees a difference while something is unpaid.
+5. Only then the debts are crossed off, the books reached last first: until the first book's are, a
+   redelivery finds its way to everything that is not done.
+
+Paying a debt twice is harmless; a crash anywhere leaves the debt, and the event unacknowledged.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from lami.channels.channel import Alert, Channel
+from lami.core import digests
+from lami.core.draft import Draft
+from lami.core.ids import digest
+from lami.core.messages import compose
+from lami.core.model import SEVERITIES, Book, Cause, Finding, Owed, OwedAlert, OwedMessage, Subject
+from lami.errors import Permanent, Temporary
+from lami.handling import Handled, Tools, handle
+from lami.store.books import Loaded
+from lami.store.due import Due, DueList
+from lami.store.table import Conflict
+
+log = logging.getLogger(__name__)
+
+LEASE = timedelta(minutes=5)
+"""How long a worker has to tell the alerts it claimed; after that another may."""
+RETRY = timedelta(seconds=30)
+"""When a channel that is down is tried again, where it did not say."""
+REFUSED = timedelta(hours=1)
+"""When a channel that refuses an alert for good is tried again: its settings may have been mended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a drain did, for whoever shows it as it happens."""
+
+    alert: Alert
+    channel: str
+    failure: str = ""
+
+
+@dataclass(slots=True)
+class _Round:
+    """The books of one drain in the order they were reached, as they are now, and what is left to do."""
+
+    books: dict[Subject, Loaded] = field(default_factory=dict)
+    left: dict[tuple[Subject, str], tuple[OwedAlert, ...]] = field(default_factory=dict)
+    skipped: set[tuple[Subject, str]] = field(default_factory=set)
+    later: list[Due] = field(default_factory=list)
+    handled: list[Handled] = field(default_factory=list)
+
+
+class Drain:
+    """Pays the debts of books."""
+
+    def __init__(
+        self,
+        tools: Tools,
+        due: DueList,
+        channels: Sequence[Channel],
+        link: str = "",
+        watch: Callable[[Told], None] = lambda told: None,
+    ) -> None:
+        self._tools = tools
+        self._due = due
+        self._channels = {channel.name: channel for channel in channels}
+        self._link = link
+        self._watch = watch
+
+    def pay(self, roots: Sequence[Loaded]) -> list[Handled]:
+        """Pay what these books owe, and what that makes others owe; answer what the messages did.
+
+        Raises `Temporary` where a message could not be delivered: the debts stand, and whoever called
+        must see to it that this is called again.
+        """
+        around = _Round()
+        for root in roots:
+            around.books[root.book.subject] = root
+        self._messages(around)
+        self._alerts(around)
+        self._looks(around)
+        self._index(around)
+        self._cross_off(around)
+        return around.handled
+
+    # --- 1. messages ---
+
+    def _messages(self, around: _Round) -> None:
+        delivered: set[tuple[Subject, str, OwedMessage]] = set()
+        queue = list(around.books)
+        while queue:
+            sender = queue.pop(0)
+            book = around.books[sender].book
+            for owed in book.owed:
+                for message in owed.messages:
+                    if (sender, owed.id, message) in delivered:
+                        continue
+                    delivered.add((sender, owed.id, message))
+                    said = compose(book, message, owed.cause, self._tools.rules.watched)
+                    handled = handle(self._tools, message.to, said)
+                    around.handled.append(handled)
+                    self._reached(around, handled.loaded)
+                    queue.append(handled.loaded.book.subject)
+
+    def _reached(self, around: _Round, loaded: Loaded) -> None:
+        before = around.books.get(loaded.book.subject)
+        written = {**before.written, **loaded.written} if before else loaded.written
+        around.books[loaded.book.subject] = replace(loaded, written=written)
+
+    # --- 2. alerts ---
+
+    def _alerts(self, around: _Round) -> None:
+        now = self._tools.clock()
+        claimed: list[tuple[Subject, Owed]] = []
+        for subject, loaded in list(around.books.items()):
+            waiting = [owed for owed in loaded.book.owed if owed.alerts]
+            free = [o for o in waiting if o.claimed_until is None or o.claimed_until <= now]
+            for owed in waiting:
+                if owed not in free and owed.claimed_until is not None:
+                    self._leave(around, subject, owed, owed.claimed_until)
+            if not free:
+                continue
+            try:
+                around.books[subject] = self._tools.books.claim(loaded, free, now + LEASE)
+            except Conflict:
+                for owed in free:
+                    self._leave(around, subject, owed, now + LEASE)
+                continue
+            claimed += [(subject, owed) for owed in free]
+        self._tell(around, claimed)
+
+    def _leave(self, around: _Round, subject: Subject, owed: Owed, until: datetime) -> None:
+        """Another worker is telling these alerts: look after it, in case it dies."""
+        around.skipped.add((subject, owed.id))
+        around.later.append(Due(until, "drain", owed.cause, subject))
+
+    def _tell(self, around: _Round, claimed: Sequence[tuple[Subject, Owed]]) -> None:
+        stories: dict[str, list[tuple[Subject, Owed, OwedAlert, Finding]]] = {}
+        for subject, owed in claimed:
+            around.left[subject, owed.id] = ()
+            for alert in owed.alerts:
+                finding = around.books[subject].book.findings.get(alert.finding)
+                # Resolved, accepted or told anew since: there is nothing to say of it any longer.
+                if finding is not None and finding.status == "open" and finding.telling == alert.telling:
+                    stories.setdefault(finding.thread, []).append((subject, owed, alert, finding))
+        said: dict[Subject, list[tuple[Finding, str]]] = {}
+        for thread, items in stories.items():
+            self._tell_story(around, thread, items, said)
+        self._note(around, claimed, said)
+
+    def _tell_story(
+        self,
+        around: _Round,
+        thread: str,
+        items: Sequence[tuple[Subject, Owed, OwedAlert, Finding]],
+        said: dict[Subject, list[tuple[Finding, str]]],
+    ) -> None:
+        routed = [(*item, self._routes(item[2], item[3])) for item in items]
+        for name in self._channels:
+            here = [(s, o, a, f) for s, o, a, f, names in routed if name in names]
+            if not here:
+                continue
+            alert = self._alert(thread, here[0][1].cause, [finding for _, _, _, finding in here])
+            failure, retry = self._send(name, alert)
+            self._watch(Told(alert, name, failure))
+            for subject, owed, debt, finding in here:
+                if not failure:
+                    said.setdefault(subject, []).append((finding, name))
+                    continue
+                self._remains(around, subject, owed, debt, name)
+                around.later.append(Due(self._tools.clock() + retry, "drain", owed.cause, subject))
+
+    def _routes(self, debt: OwedAlert, finding: Finding) -> tuple[str, ...]:
+        if debt.left is not None:
+            return debt.left
+        configured = tuple(self._channels)
+        return self._tools.rules.policy.channels(finding.rule, finding.severity, configured)
+
+    def _alert(self, thread: str, cause: Cause, findings: Sequence[Finding]) -> Alert:
+        ordered = sorted(findings, key=lambda f: (SEVERITIES.index(f.severity), f.rule != _HEADLINE, f.id))
+        told = sorted(f"{finding.id} {finding.telling}" for finding in ordered)
+        return Alert(f"a-{digest(*told, length=16)}", thread, cause, tuple(ordered), self._link)
+
+    def _send(self, name: str, alert: Alert) -> tuple[str, timedelta]:
+        """Tell one channel: why it failed (empty where it didn't), and when to try again."""
+        try:
+            self._channels[name].send(alert)
+        except Temporary as failure:
+            log.warning("%s could not be told %s: %s", name, alert.id, failure)
+            return str(failure), max(RETRY, timedelta(seconds=failure.retry_after or 0))
+        except Permanent as failure:
+            log.error("%s refuses %s: %s; mend its settings", name, alert.id, failure)  # noqa: TRY400
+            return str(failure), REFUSED
+        return "", RETRY
+
+    def _remains(self, around: _Round, subject: Subject, owed: Owed, debt: OwedAlert, name: str) -> None:
+        left = around.left[subject, owed.id]
+        mine = next((a for a in left if a.finding == debt.finding), replace(debt, left=()))
+        others = tuple(a for a in left if a.finding != debt.finding)
+        around.left[subject, owed.id] = (*others, replace(mine, left=(*(mine.left or ()), name)))
+
+    def _note(
+        self,
+        around: _Round,
+        claimed: Sequence[tuple[Subject, Owed]],
+        said: dict[Subject, list[tuple[Finding, str]]],
+    ) -> None:
+        """Commit an entry for what was told, and with it that it is no longer owed."""
+        for subject in {subject: None for subject, _ in claimed}:
+            ids = [owed.id for s, owed in claimed if s == subject]
+            if subject not in said:
+                continue
+            self._commit_note(around, subject, ids, said[subject])
+
+    def _commit_note(
+        self, around: _Round, subject: Subject, ids: Sequence[str], said: Sequence[tuple[Finding, str]]
+    ) -> None:
+        while True:
+            loaded = around.books[subject]
+            rows = {owed.id: owed for owed in loaded.book.owed}
+            mine = [id for id in ids if id in rows]
+            if not mine:
+                return  # The lease ran out and another worker told and crossed them off.
+            draft = Draft(loaded.book, rows[mine[-1]].cause, self._tools.rules, self._tools.clock())
+            for finding, names in _by_finding(said):
+                draft.say("told", f"told {', '.join(names)}: {finding.title}", finding=finding.id)
+            rewritten: dict[str, Owed | None] = {
+                id: replace(rows[id], alerts=around.left[subject, id], claimed_until=None) for id in mine
+            }
+            try:
+                committed = self._tools.books.commit(loaded, draft.seal(loaded.book.state), rewritten)
+            except Conflict:
+                self._reached(around, self._tools.books.load(subject))
+                continue
+            around.books[subject] = committed
+            return
+
+    # --- 3. later looks ---
+
+    def _looks(self, around: _Round) -> None:
+        for subject, loaded in around.books.items():
+            for owed in loaded.book.owed:
+                around.later += [
+                    Due(look.at, look.why, owed.cause, subject, look.resource) for look in owed.looks
+                ]
+        if around.later:
+            self._due.add(around.later)
+
+    # --- 4. the index ---
+
+    def _index(self, around: _Round) -> None:
+        commits = []
+        copies: dict[str, tuple[Finding, Subject]] = {}
+        seen: dict[tuple[str, Subject], Book] = {}
+        for subject, loaded in around.books.items():
+            for owed in loaded.book.owed:
+                if owed.index is None:
+                    continue
+                entries, resolved = self._tools.books.written(loaded, owed)
+                commits.append((owed.cause.id, entries))
+                for finding in (*resolved, *loaded.book.findings.values()):
+                    if finding.id in owed.index.findings:
+                        copies[finding.id] = (finding, subject)
+                seen |= {(subscription, subject): loaded.book for subscription in owed.index.digests}
+        self._tools.index.add_entries(commits)
+        for finding, subject in copies.values():
+            self._tools.index.put_finding(finding, subject)
+        for (subscription, subject), book in seen.items():
+            self._tools.index.put_digest(subscription, subject, digests.of_book(book, subscription))
+
+    # --- 5. crossing off ---
+
+    def _cross_off(self, around: _Round) -> None:
+        for subject, loaded in reversed(around.books.items()):
+            left: dict[str, Owed | None] = {}
+            for owed in loaded.book.owed:
+                alerts = owed.alerts if (subject, owed.id) in around.skipped else ()
+                alerts = around.left.get((subject, owed.id), alerts)
+                if not alerts:
+                    left[owed.id] = None
+                elif (subject, owed.id) not in around.skipped:
+                    left[owed.id] = Owed(owed.id, owed.cause, alerts)
+            if left:
+                self._tools.books.settle(loaded, left)
+
+
+_HEADLINE = "identity-churn"
+
+
+def _by_finding(said: Sequence[tuple[Finding, str]]) -> list[tuple[Finding, list[str]]]:
+    names: dict[str, list[str]] = {}
+    findings = {}
+    for finding, name in said:
+        findings[finding.id] = finding
+        names.setdefault(finding.id, []).append(name)
+    return [(findings[id], names[id]) for id in findings]

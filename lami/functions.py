@@ -1,0 +1,55 @@
+"""What the Functions app's triggers call: one lami a worker process, put together on its first call."""
+
+from __future__ import annotations
+
+import os
+from threading import Lock
+
+from lami.core.decode import MAX_BODY, split
+from lami.errors import BadEvent
+from lami.schedule import reconcile_if_due, take_baseline_if_none
+from lami.settings import read_for_functions
+from lami.wiring import Lami, build
+
+
+class Instance:
+    """A lami that is built when first asked for, and once."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._lami: Lami | None = None
+
+    def get(self) -> Lami:
+        """The lami of this process. Raises `BadSettings` as long as the settings are wrong."""
+        with self._lock:
+            if self._lami is None:
+                self._lami = build(read_for_functions(os.environ))
+            return self._lami
+
+    def receive(self, event: str) -> None:
+        """Handle what the trigger handed over. What is no event is counted and not asked for again."""
+        lami = self.get()
+        if len(event) > MAX_BODY:
+            lami.service.reject(f"an event of {len(event)} characters is too large")
+            return
+        try:
+            events = split(event.encode())
+        except BadEvent as error:
+            lami.service.reject(str(error))
+            return
+        for one in events:
+            lami.service.receive(one)
+
+    def walk(self) -> None:
+        """Do what is due."""
+        self.get().service.walk()
+
+    def reconcile(self) -> None:
+        """Take the baseline if there is none; else reconcile if it is time."""
+        lami = self.get()
+        if take_baseline_if_none(lami) is None:
+            reconcile_if_due(lami)
+
+
+instance = Instance()
+"""The one of this process; it holds nothing until a trigger asks it."""

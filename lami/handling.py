@@ -1,0 +1,247 @@
+"""Handling one stimulus on one subject: load its book, look at Azure, decide, commit on the loaded version.
+
+The order is the point. If the commit goes through, nobody committed since the book was loaded, so this
+look is newer than the one behind the book; no worker's clock is compared with another's.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from lami.arm.protocol import Arm, NotAHolder
+from lami.core.decide_holder import decide_holder
+from lami.core.decide_principal import Sight, decide_principal
+from lami.core.decide_role import decide_role
+from lami.core.draft import Rules
+from lami.core.ids import ResourceId
+from lami.core.model import (
+    Absent,
+    Book,
+    Decision,
+    HolderState,
+    IdentityHolder,
+    Look,
+    Present,
+    PrincipalState,
+    RoleAssignment,
+    State_co,
+    Subject,
+    Unknown,
+)
+from lami.core.stimuli import (
+    Accepted,
+    Again,
+    Attaches,
+    Carries,
+    Message,
+    Reconciled,
+    Stimulus,
+    Taken,
+    Told,
+)
+from lami.errors import Temporary
+from lami.store.books import Books, Loaded, Repeated
+from lami.store.index import Index
+from lami.store.table import Conflict
+
+log = logging.getLogger(__name__)
+
+MOST_TRIES = 50
+"""How often a commit may lose against other writers before the stimulus is given back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What handling works with: the edges, the rules and the clock. Made once, in `lami.wiring`.
+
+    `pauses` are the seconds waited before looking again at what was not believed.
+    """
+
+    books: Books
+    index: Index
+    arm: Arm
+    rules: Rules
+    clock: Callable[[], datetime]
+    sleep: Callable[[float], None]
+    pauses: tuple[float, ...] = (1.0, 2.0, 4.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Handled:
+    """What came of it: the book as it is now, and what was done.
+
+    `findings` are ids opened or resolved; `strangers` are other principals that the look showed.
+    """
+
+    loaded: Loaded
+    outcome: Literal["recorded", "duplicate", "ignored", "deferred"]
+    reason: str = ""
+    findings: tuple[str, ...] = ()
+    strangers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What the looks for one try showed; each part where it was needed."""
+
+    holder: Present[IdentityHolder] | Absent | None = None
+    sight: Sight = field(default_factory=Sight)
+    strangers: tuple[str, ...] = ()
+    ignored: str = ""
+
+
+def handle(
+    tools: Tools,
+    subject: Subject,
+    stimulus: Stimulus,
+    resource: str = "",
+    where: Sequence[str] = (),
+) -> Handled:
+    """Do what one stimulus asks of one subject, once, however often and by however many it is tried.
+
+    `resource` names what to look at, where it is not the subject itself; `where` are subscriptions that the
+    listing of a principal's grants must cover. Raises `Temporary` where Azure or the store could not be
+    asked: then nothing was written.
+    """
+    pauses = list(tools.pauses)
+    for _ in range(MOST_TRIES):
+        loaded = tools.books.load(subject)
+        book = loaded.book
+        seen = _look(tools, book, stimulus, resource, where)
+        if seen.ignored:
+            return Handled(loaded, "ignored", seen.ignored)
+        decision = _decide(tools, book, stimulus, seen)
+        if decision is None:
+            return Handled(loaded, "duplicate", "a newer message was handled before")
+        if decision.doubt and pauses:
+            log.info("%s; looking again", decision.doubt)
+            tools.sleep(pauses.pop(0))
+            continue
+        try:
+            committed = tools.books.commit(loaded, decision)
+        except Repeated:
+            again = tools.books.load(subject)
+            return Handled(again, "duplicate", "handled before", strangers=seen.strangers)
+        except Conflict:
+            continue
+        changed = (*decision.opened, *(finding.id for finding in decision.resolved))
+        outcome: Literal["deferred", "recorded"] = "deferred" if decision.doubt else "recorded"
+        return Handled(committed, outcome, decision.doubt, changed, seen.strangers)
+    raise Temporary(
+        f"the book of {subject.kind} {subject.id} is being written by too many at once; try again"
+    )
+
+
+def _decide(tools: Tools, book: Book, stimulus: Stimulus, seen: _Seen) -> Decision | None:
+    now = tools.clock()
+    if book.subject.kind == "holder":
+        return decide_holder(book, stimulus, seen.holder, tools.rules, now)
+    if book.subject.kind == "principal":
+        return decide_principal(book, stimulus, seen.sight, tools.rules, now)
+    role = tools.arm.role(_role_id(book, stimulus))
+    return decide_role(book, stimulus, _known(role), tools.rules, now)
+
+
+def _look(tools: Tools, book: Book, stimulus: Stimulus, resource: str, where: Sequence[str]) -> _Seen:
+    if isinstance(book.state, HolderState):
+        return _look_at_holder(tools, book, book.state, stimulus)
+    if isinstance(book.state, PrincipalState):
+        return _look_at_grants(tools, book, book.state, stimulus, resource, where)
+    return _Seen()
+
+
+def _look_at_holder(tools: Tools, book: Book, state: HolderState, stimulus: Stimulus) -> _Seen:
+    first_heard_of = isinstance(stimulus, Attaches) and not state.known
+    if not first_heard_of and isinstance(stimulus, Message | Accepted):
+        return _Seen()
+    id = ResourceId(book.subject.id)
+    look = tools.arm.holder(id)
+    if isinstance(look, NotAHolder):
+        if book.version == 0:
+            return _Seen(ignored=f"{id.name} is no logic app")
+        gone = IdentityHolder(id, state.kind, oddity=f"{id.name} is no longer a logic app")
+        return _Seen(Present(gone))
+    return _Seen(_known(look))
+
+
+def _look_at_grants(
+    tools: Tools,
+    book: Book,
+    state: PrincipalState,
+    stimulus: Stimulus,
+    resource: str,
+    where: Sequence[str],
+) -> _Seen:
+    if isinstance(stimulus, Told):
+        return _look_at_one(tools, book, stimulus.change.resource)
+    if isinstance(stimulus, Again) and resource:
+        return _look_at_one(tools, book, ResourceId(resource))
+    if isinstance(stimulus, Carries):
+        before = state.carriers.get(stimulus.holder.key)
+        newer = before is None or stimulus.version > before.version
+        turned = before is None or before.carries != stimulus.carries
+        if newer and turned:
+            return _list(tools, book, _subscriptions(state, stimulus, tools.rules, where))
+    if isinstance(stimulus, Again | Reconciled | Taken):
+        return _list(tools, book, _subscriptions(state, stimulus, tools.rules, where))
+    return _Seen()
+
+
+def _look_at_one(tools: Tools, book: Book, id: ResourceId) -> _Seen:
+    look = _known(tools.arm.assignment(id))
+    strangers: tuple[str, ...] = ()
+    if isinstance(look, Present) and look.state.principal != book.subject.key:
+        # Its row must stand before the commit: else a crash would leave the new principal unrouted.
+        strangers = (look.state.principal,)
+        tools.index.add_principal(id, look.state.principal)
+    return _Seen(sight=Sight(((id, look),)), strangers=strangers)
+
+
+def _list(tools: Tools, book: Book, subscriptions: tuple[str, ...]) -> _Seen:
+    """List the principal's grants; where some were not known, index them first and list again."""
+    listed = _listed(tools, book, subscriptions)
+    held = book.state.grants if isinstance(book.state, PrincipalState) else {}
+    unknown = [line for line in listed if line.id.key not in held]
+    for line in unknown:
+        tools.index.add_principal(line.id, book.subject.key)
+    if unknown:
+        listed = _listed(tools, book, subscriptions)
+    looks = tuple((line.id, Present(line)) for line in listed)
+    return _Seen(sight=Sight(looks, frozenset(subscriptions)))
+
+
+def _listed(tools: Tools, book: Book, subscriptions: tuple[str, ...]) -> tuple[RoleAssignment, ...]:
+    listed = tools.arm.assignments_of(book.subject.key, subscriptions)
+    if isinstance(listed, Unknown):
+        raise Temporary(f"Azure could not be read: {listed.reason}", listed.retry_after)
+    return listed
+
+
+def _subscriptions(
+    state: PrincipalState, stimulus: Stimulus, rules: Rules, where: Sequence[str]
+) -> tuple[str, ...]:
+    """Where to list: the holders' subscriptions, and wherever it holds or is expected to hold something."""
+    found = {grant.access.scope.subscription for grant in state.grants.values()}
+    found |= {term.access.scope.subscription for term in state.terms.values()}
+    found |= {carrier.holder.subscription for carrier in state.carriers.values()}
+    if isinstance(stimulus, Carries):
+        found |= {stimulus.holder.subscription}
+        found |= {term.access.scope.subscription for term in stimulus.terms.values()}
+    return tuple(sorted((found | set(where)) & rules.watched)) or tuple(sorted(rules.watched))
+
+
+def _role_id(book: Book, stimulus: Stimulus) -> ResourceId:
+    if isinstance(stimulus, Told):
+        return stimulus.change.resource
+    return ResourceId(f"/providers/Microsoft.Authorization/roleDefinitions/{book.subject.key}")
+
+
+def _known(look: Look[State_co]) -> Present[State_co] | Absent:
+    """A failed read is no state: the stimulus is given back, to be delivered again."""
+    if isinstance(look, Unknown):
+        raise Temporary(f"Azure could not be read: {look.reason}", look.retry_after)
+    return look

@@ -1,0 +1,116 @@
+"""Questions to what lami holds: findings, timeline, health. Nothing here writes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from lami.core.ids import ResourceId
+from lami.core.messages import holder_subject
+from lami.core.model import SEVERITIES, Entry, Finding, Subject
+from lami.core.timeline import Query, broken
+from lami.store.books import Books
+from lami.store.due import DueList
+from lami.store.index import Index, days
+
+
+@dataclass(frozen=True, slots=True)
+class FindingQuery:
+    """A question to the findings; what is empty or None means any. `subject` is an id or a name."""
+
+    statuses: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+    severities: tuple[str, ...] = ()
+    subject: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def wants(self, finding: Finding) -> bool:
+        """Whether a finding answers the question."""
+        named = {finding.subject.id.lower(), finding.subject.name.lower()}
+        named.add(finding.detail.get("holder", "").lower())
+        return (
+            (not self.statuses or finding.status in self.statuses)
+            and (not self.rules or finding.rule in self.rules)
+            and (not self.severities or finding.severity in self.severities)
+            and (not self.subject or self.subject.lower() in named)
+            and (self.since is None or finding.opened_at >= self.since)
+            and (self.until is None or finding.opened_at < self.until)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What lami can and cannot see. `overdue` are items of the due list that failed before."""
+
+    baseline_at: datetime | None
+    reconciled_at: datetime | None
+    open: Mapping[str, int] = field(default_factory=dict)
+    due: int = 0
+    overdue: int = 0
+
+
+class Queries:
+    """Answers from the index, and from books where the index does not go."""
+
+    def __init__(self, books: Books, index: Index, due: DueList) -> None:
+        self._books = books
+        self._index = index
+        self._due = due
+
+    def findings(self, query: FindingQuery) -> list[Finding]:
+        """The findings that answer, open ones first, then by severity, then the newest first."""
+        found = [one.finding for one in self._index.findings() if query.wants(one.finding)]
+        return sorted(found, key=_order)
+
+    def finding(self, id: str) -> Finding | None:
+        """A finding by its id, whatever its status."""
+        indexed = self._index.finding(id)
+        return indexed.finding if indexed else None
+
+    def timeline(self, query: Query) -> list[Entry]:
+        """The entries that answer, newest first, at most `limit`.
+
+        A resource or a principal is asked of its own book; anything else of the days it spans.
+        """
+        if query.resource.startswith("/"):
+            entries: Iterable[Entry] = self._books.entries(holder_subject(ResourceId(query.resource)))
+            return query.select(entries)[: query.limit]
+        selected: list[Entry] = []
+        for day in days(query.since, query.until):
+            selected += query.select(self._index.entries_of(day))
+            if len(selected) >= query.limit:
+                break
+        return selected[: query.limit]
+
+    def health(self, now: datetime) -> Health:
+        """What lami holds and owes now."""
+        counts = Counter(f.severity for f in self.findings(FindingQuery(statuses=("open",))))
+        due = self._due.all()
+        return Health(
+            baseline_at=self._index.note("baseline"),
+            reconciled_at=self._index.note("reconcile"),
+            open={severity: counts[severity] for severity in SEVERITIES},
+            due=len(due),
+            overdue=sum(item.tries > 0 for item in due),
+        )
+
+    def verify(self, subject: Subject) -> str:
+        """Why the chain of a subject's timeline does not hold; empty where it does."""
+        book = self._books.load(subject).book
+        entries = list(reversed(self._books.entries(subject)))
+        return broken(entries, book.chain, book.entries)
+
+    def subjects(self, subscriptions: Iterable[str]) -> list[Subject]:
+        """Every subject that lami holds a book of, as far as it was ever seen in these subscriptions."""
+        held: dict[Subject, None] = {}
+        for subscription in (*subscriptions, ""):
+            held |= dict.fromkeys(self._index.digests(subscription))
+        return sorted(held)
+
+
+def _order(finding: Finding) -> tuple[bool, int, float, str]:
+    graveness = SEVERITIES.index(finding.severity)
+    return finding.status != "open", graveness, -finding.opened_at.timestamp(), finding.id

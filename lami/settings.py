@@ -1,0 +1,326 @@
+"""Settings from the environment: read once, checked whole, every fault named in one message."""
+
+from __future__ import annotations
+
+import importlib.resources
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from email.utils import parseaddr
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Literal, TypeVar, get_args
+from urllib.parse import unquote, urlsplit
+
+from lami.channels.email import SmtpServer
+from lami.channels.targets import TEAMS_HOSTS, TOPIC_HOSTS, LoopbackTargets, PublicTargets, Targets
+from lami.core.ids import guid
+from lami.core.policy import Policy, duration, parse
+from lami.errors import BadSettings
+
+Credential = Literal["default", "none"]
+Auth = Literal["none", "key", "easyauth"]
+
+NAMES: Mapping[str, str] = {
+    "LAMI_STORE": "where the baseline is kept",
+    "LAMI_TABLE": "table name",
+    "LAMI_SUBSCRIPTIONS": "subscription ids watched, comma-separated",
+    "LAMI_ARM_ENDPOINT": "Azure Resource Manager",
+    "LAMI_CREDENTIAL": "`default` (DefaultAzureCredential) or `none`",
+    "LAMI_LOOPBACK": "`1`: loopback addresses may stand in for Azure and for channels",
+    "LAMI_RECONCILE": "how often all subscriptions are compared",
+    "LAMI_POLICY": "policy file",
+    "LAMI_PATIENCE": "how long a look that contradicts its event is doubted",
+    "LAMI_TEAMS_WEBHOOK_URL": "Workflows webhook",
+    "LAMI_EMAIL_FROM": "sender of mails",
+    "LAMI_EMAIL_TO": "receivers of mails, comma-separated",
+    "LAMI_SMTP_URL": "`smtp://user:pass@host:587`, with STARTTLS",
+    "LAMI_EVENTGRID_TOPIC_ENDPOINT": "custom topic that findings are published to",
+    "LAMI_WEBHOOK_HOSTS": "further hosts that webhooks may go to, comma-separated",
+    "LAMI_EVENT_KEY": "key that `POST /api/events` demands as `?code=`",
+    "LAMI_AUTH": "who may use API and page: `none`, `key`, `easyauth`",
+    "LAMI_API_KEY": "the key for `LAMI_AUTH=key`",
+    "LAMI_PUBLIC_URL": "where alerts link to",
+}
+"""Every setting that is read, with its meaning; `docs/reference.md` is held to it."""
+NOT_YET: Mapping[str, str] = {
+    "LAMI_GRAPH_ENDPOINT": "Microsoft Graph",
+    "LAMI_ACS_ENDPOINT": "Azure Communication Services",
+    "LAMI_SENTINEL_ENDPOINT": "logs ingestion",
+    "LAMI_SENTINEL_RULE_ID": "logs ingestion",
+    "LAMI_SENTINEL_STREAM": "logs ingestion",
+    "LAMI_WEBHOOK_URL": "generic webhook",
+    "LAMI_WEBHOOK_SECRET": "generic webhook",
+}
+"""Settings of the contract whose feature isn't built: setting one is a fault, never silently ignored."""
+_ELSEWHERE = frozenset({"LAMI_CORPUS", "LAMI_DELIVER_EVENTS"})
+"""Used by tests and by deployment, never by the program."""
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_TABLE = re.compile(r"[A-Za-z][A-Za-z0-9]{2,62}")
+_DEVELOPMENT = ("UseDevelopmentStorage=true", "DefaultEndpointsProtocol=", "AccountName=", "TableEndpoint=")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All that the environment says, checked. Secrets do not show in its repr."""
+
+    subscriptions: frozenset[str]
+    store: str = field(default="sqlite:///lami.db", repr=False)
+    table: str = "lami"
+    arm_endpoint: str = "https://management.azure.com"
+    credential: Credential = "default"
+    loopback: bool = False
+    reconcile: timedelta = timedelta(hours=6)
+    patience: timedelta = timedelta(minutes=2)
+    policy: Policy = field(default_factory=Policy)
+    targets: Targets = field(default_factory=PublicTargets)
+    teams_webhook_url: str = field(default="", repr=False)
+    email_from: str = ""
+    email_to: tuple[str, ...] = ()
+    smtp: SmtpServer | None = None
+    topic_endpoint: str = ""
+    event_key: str = field(default="", repr=False)
+    auth: Auth = "none"
+    api_key: str = field(default="", repr=False)
+    public_url: str = ""
+
+    @property
+    def sqlite_path(self) -> str:
+        """The file of an SQLite store; empty where the store is another."""
+        return self.store.removeprefix("sqlite:///") if self.store.startswith("sqlite:") else ""
+
+
+def packaged_policy() -> str:
+    """The text of the packaged policy file."""
+    return importlib.resources.files("lami").joinpath("policy.toml").read_text("utf-8")
+
+
+def read(environment: Mapping[str, str]) -> Settings:
+    """The settings that an environment holds. Raises `BadSettings`, which names every fault."""
+    return _Reader(environment).settings()
+
+
+def read_for_functions(environment: Mapping[str, str]) -> Settings:
+    """The same under Azure Functions, where a store in a file and an open API are faults."""
+    reader = _Reader(environment)
+    if environment.get("LAMI_STORE", "sqlite:").startswith("sqlite:"):
+        reader.fault("LAMI_STORE", "an SQLite file does not outlive a function app's instance: use a table")
+    if environment.get("LAMI_AUTH", "none") == "none":
+        reader.fault("LAMI_AUTH", "`none` would open API and page to everybody: use `key` or `easyauth`")
+    return reader.settings()
+
+
+class _Reader:
+    """Reads one environment and collects what is wrong with it."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = {k: v.strip() for k, v in environment.items() if k.startswith("LAMI_")}
+        self._faults: list[str] = []
+
+    def fault(self, name: str, what: str) -> None:
+        """Note one fault."""
+        self._faults.append(f"{name}: {what}")
+
+    def settings(self) -> Settings:
+        """The settings, or `BadSettings` with all faults."""
+        self._unknown()
+        loopback = self._loopback()
+        hosts = (*TEAMS_HOSTS, *self._list("LAMI_WEBHOOK_HOSTS"))
+        public = PublicTargets(hosts)
+        targets: Targets = LoopbackTargets(public) if loopback else public
+        settings = Settings(
+            subscriptions=self._subscriptions(),
+            store=self._store(loopback),
+            table=self._matching("LAMI_TABLE", _TABLE, "lami", "3 to 63 letters and digits, a letter first"),
+            arm_endpoint=self._arm(loopback),
+            credential=self._choice("LAMI_CREDENTIAL", get_args(Credential), "default"),
+            loopback=loopback,
+            reconcile=self._duration("LAMI_RECONCILE", "6h"),
+            patience=self._duration("LAMI_PATIENCE", "2m"),
+            policy=self._policy(),
+            targets=targets,
+            teams_webhook_url=self._webhook("LAMI_TEAMS_WEBHOOK_URL", targets),
+            email_from=self._address("LAMI_EMAIL_FROM"),
+            email_to=self._addresses(),
+            smtp=self._smtp(loopback),
+            topic_endpoint=self._topic(loopback),
+            event_key=self._text("LAMI_EVENT_KEY"),
+            auth=self._choice("LAMI_AUTH", get_args(Auth), "none"),
+            api_key=self._text("LAMI_API_KEY"),
+            public_url=self._public_url(),
+        )
+        self._together(settings)
+        if self._faults:
+            heading = f"{len(self._faults)} setting{'s are' if len(self._faults) > 1 else ' is'} wrong:"
+            raise BadSettings("\n  ".join([heading, *self._faults]))
+        return settings
+
+    def _unknown(self) -> None:
+        for name in sorted(self._environment.keys() - NAMES.keys() - _ELSEWHERE):
+            if name in NOT_YET:
+                self.fault(name, f"{NOT_YET[name]} is not supported yet; unset it")
+            else:
+                self.fault(name, "no such setting; see docs/reference.md")
+
+    def _together(self, settings: Settings) -> None:
+        mail = (bool(settings.email_from), bool(settings.email_to), settings.smtp is not None)
+        if any(mail) and not all(mail) and not any("EMAIL" in f or "SMTP" in f for f in self._faults):
+            self.fault(
+                "LAMI_EMAIL_FROM", "mail needs LAMI_EMAIL_FROM, LAMI_EMAIL_TO and LAMI_SMTP_URL together"
+            )
+        if settings.auth == "key" and not settings.api_key:
+            self.fault("LAMI_API_KEY", "`LAMI_AUTH=key` needs it")
+        if settings.auth == "easyauth":
+            self.fault("LAMI_AUTH", "`easyauth` is not supported yet; use `key`")
+        if settings.credential == "none" and not settings.loopback:
+            self.fault("LAMI_CREDENTIAL", "`none` is only for loopback addresses (LAMI_LOOPBACK=1)")
+
+    # --- one each ---
+
+    def _text(self, name: str, default: str = "") -> str:
+        return self._environment.get(name, "") or default
+
+    def _list(self, name: str) -> tuple[str, ...]:
+        return tuple(part.strip() for part in self._text(name).split(",") if part.strip())
+
+    def _choice(self, name: str, options: tuple[T, ...], default: T) -> T:
+        text = self._text(name) or default
+        for option in options:
+            if option == text:
+                return option
+        self.fault(name, f"is one of {', '.join(map(str, options))}, not {text!r}")
+        return default
+
+    def _matching(self, name: str, pattern: re.Pattern[str], default: str, words: str) -> str:
+        text = self._text(name, default)
+        if not pattern.fullmatch(text):
+            self.fault(name, f"is {words}, not {text!r}")
+        return text
+
+    def _duration(self, name: str, default: str) -> timedelta:
+        try:
+            return duration(self._text(name, default))
+        except ValueError as error:
+            self.fault(name, str(error))
+            return duration(default)
+
+    def _loopback(self) -> bool:
+        text = self._text("LAMI_LOOPBACK")
+        if text not in ("", "1"):
+            self.fault("LAMI_LOOPBACK", f"is 1 or unset, not {text!r}")
+        return text == "1"
+
+    def _subscriptions(self) -> frozenset[str]:
+        listed = [one.lower() for one in self._list("LAMI_SUBSCRIPTIONS")]
+        if not listed:
+            self.fault("LAMI_SUBSCRIPTIONS", "is required: the ids of the subscriptions to watch")
+        for one in listed:
+            if not _GUID.fullmatch(one):
+                self.fault("LAMI_SUBSCRIPTIONS", f"{one!r} is no subscription id")
+        return frozenset(guid(one) for one in listed) - {""}
+
+    def _store(self, loopback: bool) -> str:
+        text = self._text("LAMI_STORE", "sqlite:///lami.db")
+        url = urlsplit(text) if "://" in text else None
+        if text.startswith("sqlite:///") and len(text) > len("sqlite:///"):
+            return text
+        if any(text.startswith(start) or f";{start}" in text for start in _DEVELOPMENT):
+            return text
+        if url and url.scheme == "https" and url.hostname and not url.query:
+            return text.rstrip("/")
+        self.fault(
+            "LAMI_STORE",
+            "is sqlite:///PATH, https://ACCOUNT.table.core.windows.net, or a storage connection string",
+        )
+        return text
+
+    def _arm(self, loopback: bool) -> str:
+        return self._https("LAMI_ARM_ENDPOINT", "https://management.azure.com", loopback)
+
+    def _https(self, name: str, default: str, loopback: bool) -> str:
+        text = self._text(name, default)
+        url = urlsplit(text)
+        here = _is_loopback(url.hostname or "")
+        if url.scheme == "https" and url.hostname and not (here and not loopback):
+            return text
+        if not text or (url.scheme == "http" and here and loopback):
+            return text
+        wanted = "an https URL" + ("" if loopback else "; http to loopback needs LAMI_LOOPBACK=1")
+        self.fault(name, f"is {wanted}")
+        return text
+
+    def _webhook(self, name: str, targets: Targets) -> str:
+        text = self._text(name)
+        fault = targets.check(text) if text else None
+        if fault:
+            self.fault(name, fault)
+        return text
+
+    def _topic(self, loopback: bool) -> str:
+        name = "LAMI_EVENTGRID_TOPIC_ENDPOINT"
+        topics = PublicTargets(TOPIC_HOSTS)
+        return self._webhook(name, LoopbackTargets(topics) if loopback else topics)
+
+    def _public_url(self) -> str:
+        text = self._text("LAMI_PUBLIC_URL")
+        url = urlsplit(text)
+        if text and (url.scheme not in ("https", "http") or not url.hostname):
+            self.fault("LAMI_PUBLIC_URL", "is an http or https URL")
+        return text.rstrip("/")
+
+    def _address(self, name: str) -> str:
+        text = self._text(name)
+        if text and not _is_address(text):
+            self.fault(name, f"{text!r} is no mail address")
+        return text
+
+    def _addresses(self) -> tuple[str, ...]:
+        listed = self._list("LAMI_EMAIL_TO")
+        for one in listed:
+            if not _is_address(one):
+                self.fault("LAMI_EMAIL_TO", f"{one!r} is no mail address")
+        return listed
+
+    def _smtp(self, loopback: bool) -> SmtpServer | None:
+        text = self._text("LAMI_SMTP_URL")
+        if not text:
+            return None
+        url = urlsplit(text)
+        try:
+            port = url.port or 587
+        except ValueError:
+            port = 0
+        if url.scheme != "smtp" or not url.hostname or not port:
+            self.fault("LAMI_SMTP_URL", "is smtp://user:password@host:587")
+            return None
+        here = _is_loopback(url.hostname)
+        if here and not loopback:
+            self.fault("LAMI_SMTP_URL", "a loopback address needs LAMI_LOOPBACK=1")
+        user, password = unquote(url.username or ""), unquote(url.password or "")
+        return SmtpServer(url.hostname, port, user, password, starttls=not here)
+
+    def _policy(self) -> Policy:
+        packaged, path = packaged_policy(), self._text("LAMI_POLICY")
+        try:
+            return parse(Path(path).read_text("utf-8") if path else packaged, packaged)
+        except (OSError, UnicodeDecodeError) as error:
+            self.fault("LAMI_POLICY", f"{path} cannot be read: {error}")
+        except BadSettings as error:
+            self.fault("LAMI_POLICY", str(error))
+        return parse(packaged, packaged)
+
+
+def _is_address(text: str) -> bool:
+    plain = parseaddr(text)[1]
+    return bool(re.fullmatch(r"[^@\s,]+@[^@\s,]+", plain)) and not any(c in text for c in "\r\n")
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,169 @@
+"""Books in a table: loaded with one range query, committed with one transaction on the loaded version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from lami.core.model import Book, Decision, Entry, Finding, Owed, Subject
+from lami.store import rows
+from lami.store.table import Conflict, Create, Delete, Operation, Put, Replace, Table
+
+
+class Repeated(Exception):
+    """The stimulus was committed to this book before; nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A book as the table holds it, with the etags of its rows and what this process just wrote to it.
+
+    `written` keeps, by outbox row, the entries and resolved findings of commits made in this process, so
+    that they need not be read again to be indexed.
+    """
+
+    book: Book
+    etags: Mapping[str, str]
+    written: Mapping[str, tuple[tuple[Entry, ...], tuple[Finding, ...]]] = field(default_factory=dict)
+
+
+class Books:
+    """The books of all subjects in one table."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def load(self, subject: Subject) -> Loaded:
+        """Read a book: one round trip (a page of 1,000 rows). A subject never seen has version 0."""
+        found = {row.key: row for row in self._table.query(subject.partition, "", rows.STATE_ENDS)}
+        book = rows.decode(subject, found)
+        return Loaded(book, {key: row.etag for key, row in found.items()})
+
+    def commit(
+        self, loaded: Loaded, decision: Decision, left: Mapping[str, Owed | None] | None = None
+    ) -> Loaded:
+        """Write a decision made on a loaded book: one transaction, whole or not at all.
+
+        `left` rewrites outbox rows in the same transaction (see `settle`).
+        Raises `Repeated` where its stimulus was committed before, `Conflict` where somebody else wrote the
+        book since it was loaded (load and decide again), and what the table raises.
+        """
+        before, after = loaded.book, decision.book
+        operations: list[Operation] = []
+        gate = rows.gate_key(decision.gate)
+        if decision.gate:
+            operations.append(Create(gate, {"version": after.version}))
+        operations.append(_head(loaded, after))
+        operations += _parts(loaded, before, after)
+        if decision.entries:
+            operations.append(Create(rows.entries_key(after.version), rows.pack(list(decision.entries))))
+        operations += [Put(rows.resolved_key(f.id), rows.pack(f)) for f in decision.resolved]
+        if decision.owed is not None:
+            operations.append(Create(rows.owed_key(decision.owed.id), rows.pack(decision.owed)))
+        operations += _rewrites(loaded, left or {})
+        try:
+            etags = self._table.transact(after.subject.partition, operations)
+        except Conflict as conflict:
+            if conflict.key == gate:
+                raise Repeated from conflict
+            raise
+        gone = {operation.key for operation in operations if isinstance(operation, Delete)}
+        kept = {key: etag for key, etag in {**loaded.etags, **etags}.items() if key not in gone}
+        written = dict(loaded.written)
+        if decision.owed is not None:
+            written[decision.owed.id] = (decision.entries, decision.resolved)
+        return _with_owed(Loaded(after, kept, written), left or {}, {})
+
+    def claim(self, loaded: Loaded, owed: Sequence[Owed], until: datetime) -> Loaded:
+        """Mark outbox rows as being told by this worker; raises `Conflict` where another one has them."""
+        claimed = [replace(row, claimed_until=until) for row in owed]
+        operations = [
+            Replace(rows.owed_key(row.id), rows.pack(row), loaded.etags[rows.owed_key(row.id)])
+            for row in claimed
+        ]
+        etags = self._table.transact(loaded.book.subject.partition, operations)
+        return _with_owed(loaded, {row.id: row for row in claimed}, etags)
+
+    def settle(self, loaded: Loaded, left: Mapping[str, Owed | None]) -> Loaded:
+        """Rewrite outbox rows to what is left of them; None removes one.
+
+        A row that another worker rewrote or removed meanwhile is left as that worker has it.
+        """
+        operations = _rewrites(loaded, left)
+        etags: Mapping[str, str] = {}
+        if operations:
+            try:
+                etags = self._table.transact(loaded.book.subject.partition, operations)
+            except Conflict:
+                for operation in operations:
+                    self._settle_one(loaded.book.subject, operation)
+        return _with_owed(loaded, left, etags)
+
+    def entries(self, subject: Subject, limit: int | None = None) -> list[Entry]:
+        """A subject's timeline, newest first; `limit` counts commits."""
+        found = self._table.query(subject.partition, rows.ENTRY, rows.ENTRY + "~", limit)
+        return [entry for row in found for entry in reversed(rows.unpack_entries(row))]
+
+    def written(self, loaded: Loaded, owed: Owed) -> tuple[tuple[Entry, ...], tuple[Finding, ...]]:
+        """The entries and resolved findings of the commit that an outbox row belongs to."""
+        if owed.id in loaded.written:
+            return loaded.written[owed.id]
+        subject = loaded.book.subject
+        entries: tuple[Entry, ...] = ()
+        resolved: tuple[Finding, ...] = ()
+        if owed.index and owed.index.entries:
+            row = self._table.get(subject.partition, rows.entries_key(int(owed.id)))
+            entries = tuple(rows.unpack_entries(row)) if row else ()
+        if owed.index:
+            left = [id for id in owed.index.findings if id not in loaded.book.findings]
+            resolved = tuple(f for f in (self.resolved(subject, id) for id in left) if f is not None)
+        return entries, resolved
+
+    def resolved(self, subject: Subject, finding: str) -> Finding | None:
+        """A finding that has left the book of its subject, as it was last resolved or accepted."""
+        row = self._table.get(subject.partition, rows.resolved_key(finding))
+        return rows.unpack(row.values, Finding) if row else None
+
+    def _settle_one(self, subject: Subject, operation: Operation) -> None:
+        try:
+            self._table.transact(subject.partition, [operation])
+        except Conflict:
+            return
+
+
+def _head(loaded: Loaded, after: Book) -> Operation:
+    etag = loaded.etags.get(rows.HEAD)
+    if etag is None:
+        return Create(rows.HEAD, rows.head(after))
+    return Replace(rows.HEAD, rows.head(after), etag)
+
+
+def _parts(loaded: Loaded, before: Book, after: Book) -> list[Operation]:
+    """Writes for the shards that differ; a part that is the same object is not even encoded."""
+    old, new = rows.parts(before), rows.parts(after)
+    operations: list[Operation] = []
+    for name, part in new.items():
+        if part is old.get(name):
+            continue
+        was, now = rows.shards(name, old.get(name, {})), rows.shards(name, part)
+        operations += [Put(key, values) for key, values in now.items() if was.get(key) != values]
+        operations += [Delete(key) for key in was.keys() - now.keys() if key in loaded.etags]
+    return operations
+
+
+def _rewrites(loaded: Loaded, left: Mapping[str, Owed | None]) -> list[Operation]:
+    operations: list[Operation] = []
+    for id, owed in left.items():
+        key = rows.owed_key(id)
+        etag = loaded.etags[key]
+        operations.append(Delete(key, etag) if owed is None else Replace(key, rows.pack(owed), etag))
+    return operations
+
+
+def _with_owed(loaded: Loaded, changed: Mapping[str, Owed | None], etags: Mapping[str, str]) -> Loaded:
+    owed = [changed.get(row.id, row) for row in loaded.book.owed]
+    book = replace(loaded.book, owed=tuple(row for row in owed if row is not None))
+    gone = {rows.owed_key(id) for id, row in changed.items() if row is None}
+    kept = {key: etag for key, etag in {**loaded.etags, **etags}.items() if key not in gone}
+    return Loaded(book, kept, loaded.written)

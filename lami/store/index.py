@@ -1,0 +1,147 @@
+"""The index partitions: copies that help to find things. A book is always the home of what they say.
+
+Index rows are written after the commit they belong to, from its debts; writing one twice is harmless.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from lami.core.ids import ResourceId, digest
+from lami.core.model import Entry, Finding, Subject
+from lami.store import rows
+from lami.store.table import Conflict, Create, Operation, Put, Replace, Table
+
+SHARDS = "0123456789abcdef"
+_LAST_MS = 99_999_999_999_999
+_BATCH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedFinding:
+    """A finding as the index has it, with the subject whose book is its home."""
+
+    finding: Finding
+    subject: Subject
+
+
+@dataclass(frozen=True, slots=True)
+class _Digest:
+    subject: Subject
+    digest: str
+
+
+class Index:
+    """What can be looked up across books."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    # --- whose assignment ---
+
+    def principals_of(self, assignment: ResourceId) -> tuple[str, ...]:
+        """All principals that an assignment's name was ever seen to belong to: one round trip."""
+        return tuple(row.key for row in self._table.query(_assignment(assignment)))
+
+    def add_principal(self, assignment: ResourceId, principal: str) -> None:
+        """Remember that an assignment was seen to belong to a principal; never overwritten."""
+        self._table.transact(_assignment(assignment), [Put(principal, {"id": assignment.text})])
+
+    # --- the timeline, by day ---
+
+    def add_entries(self, commits: Iterable[tuple[str, tuple[Entry, ...]]]) -> None:
+        """Copy the entries of commits into their day, each commit with the id of its cause.
+
+        Commits of one cause share a partition, so that they cost one round trip together.
+        """
+        batches: dict[str, dict[str, Operation]] = {}
+        for cause, entries in commits:
+            if entries:
+                at = entries[0].at
+                partition = f"day|{at.astimezone(UTC):%Y-%m-%d}|{digest(cause, length=1)}"
+                key = f"{_LAST_MS - int(at.timestamp() * 1000):014d}|{entries[-1].id}"
+                batches.setdefault(partition, {})[key] = Put(key, rows.pack(list(entries)))
+        for partition, operations in sorted(batches.items()):
+            _in_batches(self._table, partition, list(operations.values()))
+
+    def entries_of(self, day: date) -> Iterator[Entry]:
+        """All entries of a day (UTC), in no order."""
+        for shard in SHARDS:
+            for row in self._table.query(f"day|{day:%Y-%m-%d}|{shard}"):
+                yield from rows.unpack_entries(row)
+
+    # --- findings ---
+
+    def put_finding(self, finding: Finding, subject: Subject) -> None:
+        """Copy a finding; an older revision never replaces a newer one."""
+        partition, values = _findings(finding.id), rows.pack(IndexedFinding(finding, subject))
+        while True:
+            row = self._table.get(partition, finding.id)
+            if row and rows.unpack(row.values, IndexedFinding).finding.revision >= finding.revision:
+                return
+            write: Operation = Create(finding.id, values)
+            if row is not None:
+                write = Replace(finding.id, values, row.etag)
+            try:
+                self._table.transact(partition, [write])
+            except Conflict:
+                continue  # Another worker wrote this finding in between: compare again.
+            return
+
+    def finding(self, id: str) -> IndexedFinding | None:
+        """A finding by its id, whatever its status."""
+        row = self._table.get(_findings(id), id)
+        return rows.unpack(row.values, IndexedFinding) if row else None
+
+    def findings(self) -> Iterator[IndexedFinding]:
+        """All findings, whatever their status, in no order."""
+        for shard in SHARDS:
+            for row in self._table.query(f"findings|{shard}"):
+                yield rows.unpack(row.values, IndexedFinding)
+
+    # --- digests ---
+
+    def put_digest(self, subscription: str, subject: Subject, what: str) -> None:
+        """Remember what was last seen of a subject in a subscription."""
+        key = f"{subject.kind}|{digest(subject.key)}"
+        values = rows.pack(_Digest(subject, what))
+        self._table.transact(f"digest|{subscription}", [Put(key, values)])
+
+    def digests(self, subscription: str) -> dict[Subject, str]:
+        """What was last seen of every subject in a subscription."""
+        found = (rows.unpack(r.values, _Digest) for r in self._table.query(f"digest|{subscription}"))
+        return {row.subject: row.digest for row in found}
+
+    # --- lami itself ---
+
+    def put_note(self, name: str, at: datetime) -> None:
+        """Remember when something was last done: `baseline`, `reconcile`."""
+        self._table.transact("lami", [Put(name, {"at": at.astimezone(UTC).isoformat()})])
+
+    def note(self, name: str) -> datetime | None:
+        """When something was last done; None where it never was."""
+        row = self._table.get("lami", name)
+        return datetime.fromisoformat(str(row.values["at"])) if row else None
+
+
+def days(since: datetime, until: datetime) -> Iterator[date]:
+    """The days (UTC) that a span of time touches, newest first."""
+    day = until.astimezone(UTC).date()
+    while day >= since.astimezone(UTC).date():
+        yield day
+        day -= timedelta(days=1)
+
+
+def _assignment(id: ResourceId) -> str:
+    return f"assignment|{digest(id.key)}"
+
+
+def _findings(id: str) -> str:
+    return f"findings|{digest(id, length=1)}"
+
+
+def _in_batches(table: Table, partition: str, operations: list[Operation]) -> None:
+    for start in range(0, len(operations), _BATCH):
+        table.transact(partition, operations[start : start + _BATCH])

@@ -1,0 +1,216 @@
+"""The one place that knows how books, entries, findings and debts are laid out as rows.
+
+A book's partition, in key order: `a.head`, then the state in shards (`b.grants.0` and so on), the open
+findings (`c.findings.0`), the debts (`d.owed.…`); a load reads those with one range query. Behind them lie
+what a load never reads: `entry.…` (newest first), `gate.…` and `resolved.…`.
+
+Everything is JSON, in properties of at most 30,000 characters; long JSON is deflated first. So a decision
+is one transaction however many grants it touches (see docs/decisions/0002-shards-not-chunks.md).
+"""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import TypeVar, cast
+
+import msgspec
+
+from lami.core.ids import ResourceId, digest
+from lami.core.model import (
+    Book,
+    Carrier,
+    Entry,
+    Finding,
+    Grant,
+    Granted,
+    HolderState,
+    IdentityNews,
+    Owed,
+    PrincipalState,
+    RoleState,
+    Subject,
+    SubjectState,
+    Term,
+    User,
+)
+from lami.store.table import Row, Value
+
+HEAD = "a.head"
+STATE_ENDS = "e"
+"""All that a load reads has a key before this."""
+OWED = "d.owed."
+ENTRY = "entry."
+_NEWEST = 999_999_999_999
+PROPERTY = 30_000
+"""Characters a property; Table Storage takes 32 Ki."""
+DEFLATE_FROM = 24_000
+"""JSON longer than this is deflated."""
+
+T = TypeVar("T")
+Values = Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The head row: version, chain and the parts of the state that are small. `id` as Azure wrote it."""
+
+    id: str
+    version: int
+    chain: str
+    entries: int
+    holder: HolderState | None = None
+    type: str = ""
+    role: RoleState | None = None
+
+
+def pack(value: object) -> Values:
+    """A value as the properties of a row."""
+    text = msgspec.json.encode(value, enc_hook=_plain).decode()
+    if len(text) > DEFLATE_FROM:
+        text = "z" + base64.b64encode(zlib.compress(text.encode(), 6)).decode()
+    return {f"d{n}": text[at : at + PROPERTY] for n, at in enumerate(range(0, len(text), PROPERTY))}
+
+
+def unpack(values: Values, type: type[T]) -> T:
+    """The value that a row's properties hold."""
+    text = ""
+    while (part := values.get(f"d{len(text) // PROPERTY}")) is not None:
+        text += str(part)
+        if len(str(part)) < PROPERTY:
+            break
+    data = zlib.decompress(base64.b64decode(text[1:])) if text.startswith("z") else text.encode()
+    return cast(T, _decoder(type)(data))  # type: ignore[arg-type]
+
+
+def parts(book: Book) -> dict[str, Mapping[str, object]]:
+    """The large parts of a book, each a mapping that is stored in shards; by their key's middle word."""
+    state = book.state
+    large: dict[str, Mapping[str, object]] = {"c.findings": book.findings}
+    if isinstance(state, PrincipalState):
+        large |= {"b.grants": state.grants, "b.terms": state.terms, "b.carriers": state.carriers}
+    elif isinstance(state, HolderState):
+        large |= {"b.terms": state.terms, "b.granted": state.granted}
+        large |= {"b.users": state.users, "b.identities": state.identities}
+    return large
+
+
+def head(book: Book) -> Values:
+    """The head row of a book."""
+    state = book.state
+    return pack(
+        Head(
+            id=book.subject.id,
+            version=book.version,
+            chain=book.chain,
+            entries=book.entries,
+            holder=_without_parts(state) if isinstance(state, HolderState) else None,
+            type=state.type if isinstance(state, PrincipalState) else "",
+            role=state if isinstance(state, RoleState) else None,
+        )
+    )
+
+
+def shards(name: str, part: Mapping[str, object]) -> dict[str, Values]:
+    """The rows of one large part, by key. Which row an item is in depends on its own key only."""
+    sharded: dict[str, dict[str, object]] = {}
+    for key, item in sorted(part.items()):
+        sharded.setdefault(f"{name}.{digest(key, length=1)}", {})[key] = item
+    return {key: pack(items) for key, items in sharded.items()}
+
+
+def decode(subject: Subject, rows: Mapping[str, Row]) -> Book:
+    """The book that the rows of a load hold; one that nobody has written where there are none."""
+    if HEAD not in rows:
+        return Book(subject, _blank(subject))
+    top = unpack(rows[HEAD].values, Head)
+    state: SubjectState
+    if top.holder is not None:
+        state = replace(
+            top.holder,
+            terms=_part(rows, "b.terms", Term),
+            granted=_part(rows, "b.granted", Granted),
+            users=_part(rows, "b.users", User),
+            identities=_part(rows, "b.identities", IdentityNews),
+        )
+    elif top.role is not None:
+        state = top.role
+    else:
+        state = PrincipalState(
+            type=top.type,
+            grants=_part(rows, "b.grants", Grant),
+            terms=_part(rows, "b.terms", Term),
+            carriers=_part(rows, "b.carriers", Carrier),
+        )
+    return Book(
+        subject=Subject(subject.kind, top.id),
+        state=state,
+        version=top.version,
+        chain=top.chain,
+        entries=top.entries,
+        findings=_part(rows, "c.findings", Finding),
+        owed=tuple(unpack(row.values, Owed) for key, row in sorted(rows.items()) if key.startswith(OWED)),
+    )
+
+
+def owed_key(id: str) -> str:
+    """The key of an outbox row."""
+    return OWED + id
+
+
+def gate_key(gate: str) -> str:
+    """The key of the row that says a stimulus was committed."""
+    return f"gate.{gate}"
+
+
+def entries_key(version: int) -> str:
+    """The key of the row with the entries of one commit: newest first in key order."""
+    return f"{ENTRY}{_NEWEST - version:012d}"
+
+
+def resolved_key(finding: str) -> str:
+    """The key of a finding that has left the book."""
+    return f"resolved.{finding}"
+
+
+def unpack_entries(row: Row) -> list[Entry]:
+    """The entries of one commit, oldest first."""
+    return unpack(row.values, list[Entry])
+
+
+def _blank(subject: Subject) -> SubjectState:
+    if subject.kind == "holder":
+        return HolderState()
+    return PrincipalState() if subject.kind == "principal" else RoleState()
+
+
+def _without_parts(state: HolderState) -> HolderState:
+    return replace(state, terms={}, granted={}, users={}, identities={})
+
+
+def _part(rows: Mapping[str, Row], name: str, item: type[T]) -> dict[str, T]:
+    merged: dict[str, T] = {}
+    for key, row in rows.items():
+        if key.startswith(name + "."):
+            merged.update(unpack(row.values, dict[str, item]))  # type: ignore[valid-type]
+    return dict(sorted(merged.items()))
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, ResourceId):
+        return value.text
+    raise TypeError(f"no row holds a {type(value).__name__}")
+
+
+def _rich(wanted: type, value: object) -> object:
+    if wanted is ResourceId and isinstance(value, str):
+        return ResourceId(value)
+    raise TypeError(f"no row holds a {wanted.__name__}")
+
+
+@cache
+def _decoder(wanted: type) -> Callable[[bytes], object]:
+    return msgspec.json.Decoder(wanted, dec_hook=_rich).decode

@@ -1,0 +1,172 @@
+"""The SQLite back end: the default store, in one file beside lami, for one machine.
+
+A write is on disk when `transact` returns (write-ahead log, fsync at every commit), so a killed process loses
+nothing that it acknowledged. Threads and processes may share a file: readers never wait, writers queue.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from queue import Empty, LifoQueue
+
+from lami.store import limits
+from lami.store.table import Conflict, Create, Delete, Operation, Replace, Row, StoreUnavailable
+
+# The etag is the row's number. AUTOINCREMENT never gives a number twice, not even after a delete, and
+# INSERT OR REPLACE gives a row that stood there already a new one.
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS entities (
+    etag INTEGER PRIMARY KEY AUTOINCREMENT,
+    partition TEXT NOT NULL,
+    key TEXT NOT NULL,
+    properties TEXT NOT NULL,
+    UNIQUE (partition, key)
+)
+"""
+
+
+class SqliteTable:
+    """A `lami.store.table.Table` in the SQLite file at this path, or in memory for `:memory:`.
+
+    The file is made when first used. Whoever finds it locked waits for `busy_seconds` before the store counts
+    as unavailable. A file gives each thread a connection of its own; a memory has but one, used in turn.
+    """
+
+    def __init__(self, path: str, busy_seconds: float = 5.0) -> None:
+        self._path = path
+        self._busy_seconds = busy_seconds
+        self._in_memory = path == ":memory:"
+        self._closed = False
+        self._idle: LifoQueue[sqlite3.Connection] = LifoQueue()
+        if self._in_memory:
+            self._idle.put(self._open())
+
+    def get(self, partition: str, key: str) -> Row | None:
+        """Read one row, or None where there is none."""
+        limits.check_key(partition, "partition")
+        limits.check_key(key, "row")
+        statement = "SELECT partition, key, properties, etag FROM entities WHERE partition = ? AND key = ?"
+        with self._connection() as connection:
+            found: tuple[str, str, str, int] | None = connection.execute(
+                statement, (partition, key)
+            ).fetchone()
+        return None if found is None else _row(found)
+
+    def query(
+        self, partition: str, first: str = "", last: str | None = None, limit: int | None = None
+    ) -> list[Row]:
+        """Read the rows with `first <= key < last`, in key order, at most `limit` of them; one snapshot."""
+        limits.check_key(partition, "partition")
+        statement = "SELECT partition, key, properties, etag FROM entities WHERE partition = ? AND key >= ?"
+        values: list[str | int] = [partition, first]
+        if last is not None:
+            statement += " AND key < ?"
+            values.append(last)
+        # Assumption: Table Storage orders keys as this does, but for characters beyond U+FFFF (by UTF-16).
+        statement += " ORDER BY key LIMIT ?"
+        values.append(-1 if limit is None else limit)
+        with self._connection() as connection:
+            return [_row(found) for found in connection.execute(statement, values)]
+
+    def transact(self, partition: str, operations: Sequence[Operation]) -> Mapping[str, str]:
+        """Do all of the operations or none; answer the new etag of every row written, by key."""
+        limits.check(partition, operations)
+        etags: dict[str, str] = {}
+        # The connection as a context commits at the end, and rolls back on any exception.
+        with self._connection() as connection, connection:
+            connection.execute("BEGIN IMMEDIATE")
+            for operation in operations:
+                _demand(connection, partition, operation)
+                if isinstance(operation, Delete):
+                    statement = "DELETE FROM entities WHERE partition = ? AND key = ?"
+                    connection.execute(statement, (partition, operation.key))
+                else:
+                    statement = (
+                        "INSERT OR REPLACE INTO entities (partition, key, properties) VALUES (?, ?, ?)"
+                    )
+                    properties = json.dumps(dict(operation.values))
+                    cursor = connection.execute(statement, (partition, operation.key, properties))
+                    etags[operation.key] = str(cursor.lastrowid)
+        return etags
+
+    def close(self) -> None:
+        """Let go of connections; what is asked afterwards finds the store unavailable."""
+        self._closed = True
+        while not self._idle.empty():
+            self._idle.get().close()
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        """Lend a connection that no other thread uses meanwhile, and say SQLite's errors as the store's."""
+        try:
+            connection = self._borrow()
+            try:
+                yield connection
+            finally:
+                if self._closed:
+                    connection.close()
+                else:
+                    self._idle.put(connection)
+        except sqlite3.DatabaseError as error:
+            raise StoreUnavailable(f"SQLite at {self._path}: {error}") from error
+
+    def _borrow(self) -> sqlite3.Connection:
+        if self._closed:
+            raise StoreUnavailable(f"SQLite at {self._path}: closed")
+        try:
+            return self._idle.get(block=self._in_memory, timeout=self._busy_seconds)
+        except Empty:
+            if self._in_memory:
+                raise StoreUnavailable(f"SQLite at {self._path}: busy") from None
+            return self._open()
+
+    def _open(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self._path, timeout=self._busy_seconds, isolation_level=None, check_same_thread=False
+        )
+        try:
+            self._write_ahead(connection)
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute(_SCHEMA)
+        except sqlite3.DatabaseError:
+            connection.close()
+            raise
+        return connection
+
+    def _write_ahead(self, connection: sqlite3.Connection) -> None:
+        """Switch the file to a write-ahead log, which it then keeps.
+
+        Where several do so to a new file at once, SQLite refuses all but one without waiting: they would
+        wait for each other. So the waiting is done here.
+        """
+        deadline = time.monotonic() + self._busy_seconds
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+            time.sleep(0.01)
+
+
+def _demand(connection: sqlite3.Connection, partition: str, operation: Operation) -> None:
+    """Raise `Conflict` unless the row is as the operation demands."""
+    statement = "SELECT etag FROM entities WHERE partition = ? AND key = ?"
+    found: tuple[int] | None = connection.execute(statement, (partition, operation.key)).fetchone()
+    match operation:
+        case Create() if found is not None:
+            raise Conflict(operation.key, "exists")
+        case Replace() | Delete() if found is None:
+            raise Conflict(operation.key, "missing")
+        case Replace(etag=str(etag)) | Delete(etag=str(etag)) if found is not None and etag != str(found[0]):
+            raise Conflict(operation.key, "changed")
+
+
+def _row(found: tuple[str, str, str, int]) -> Row:
+    partition, key, properties, etag = found
+    return Row(partition, key, json.loads(properties), str(etag))

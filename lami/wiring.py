@@ -1,0 +1,154 @@
+"""The only module that names implementations: from settings to a lami that runs. Nothing connects here."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from lami.arm.azure import AzureArm
+from lami.arm.protocol import Arm
+from lami.channels.channel import Channel
+from lami.channels.email import Email
+from lami.channels.event_grid import EventGrid
+from lami.channels.teams import Teams
+from lami.core.draft import Rules
+from lami.detectors import DETECTORS
+from lami.drain import Drain, Told
+from lami.handling import Tools
+from lami.queries import Queries
+from lami.reconcile import Reconciler
+from lami.service import Outcome, Service
+from lami.settings import Settings
+from lami.store.books import Books
+from lami.store.due import DueList
+from lami.store.index import Index
+from lami.store.table import Table
+
+if TYPE_CHECKING:
+    from azure.core.credentials import TokenCredential
+
+
+@dataclass(frozen=True, slots=True)
+class Lami:
+    """A lami put together: what changes things, what answers questions, and what must be closed."""
+
+    settings: Settings
+    service: Service
+    queries: Queries
+    index: Index
+    channels: tuple[Channel, ...]
+    clock: Callable[[], datetime]
+    table: Table
+    arm: Arm
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        self.arm.close()
+        self.table.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Who is shown what happens, as it happens: outcomes of events and alerts told."""
+
+    outcome: Callable[[Outcome], None] = lambda outcome: None
+    told: Callable[[Told], None] = lambda told: None
+
+
+def now() -> datetime:
+    """The time, in UTC."""
+    return datetime.now(UTC)
+
+
+def build(settings: Settings, watch: Watch | None = None, more: Sequence[Channel] = ()) -> Lami:
+    """Put a lami together as the settings say; `more` are channels beside those configured."""
+    credential = make_credential(settings)
+    return assemble(
+        settings,
+        make_table(settings, credential),
+        AzureArm(settings.arm_endpoint, credential),
+        (*make_channels(settings, credential), *more),
+        watch or Watch(),
+    )
+
+
+def assemble(
+    settings: Settings,
+    table: Table,
+    arm: Arm,
+    channels: Sequence[Channel],
+    watch: Watch,
+    clock: Callable[[], datetime] = now,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Lami:
+    """Put a lami together from parts."""
+    books, index, due = Books(table), Index(table), DueList(table)
+    rules = Rules(settings.policy, DETECTORS, settings.subscriptions, settings.patience)
+    tools = Tools(books, index, arm, rules, clock, sleep)
+    drain = Drain(tools, due, channels, settings.public_url, watch.told)
+    reconciler = Reconciler(tools, due, drain)
+    return Lami(
+        settings=settings,
+        service=Service(tools, due, drain, reconciler, watch.outcome),
+        queries=Queries(books, index, due),
+        index=index,
+        channels=tuple(channels),
+        clock=clock,
+        table=table,
+        arm=arm,
+    )
+
+
+def make_credential(settings: Settings) -> TokenCredential | None:
+    """What proves to Azure who lami is; None on loopback, where nothing asks."""
+    if settings.credential == "none":
+        return None
+    # Imported here: it is a third of the start-up, and neither the demo nor a help text needs it.
+    from azure.identity import DefaultAzureCredential
+
+    return DefaultAzureCredential()
+
+
+def make_table(settings: Settings, credential: TokenCredential | None) -> Table:
+    """The store that `LAMI_STORE` names."""
+    if settings.sqlite_path:
+        from lami.store.sqlite import SqliteTable
+
+        return SqliteTable(settings.sqlite_path)
+    from lami.store.azure_tables import from_connection_string, from_endpoint
+
+    if settings.store.startswith("https://"):
+        if credential is None:
+            credential = make_default_credential()
+        return from_endpoint(settings.store, settings.table, credential)
+    return from_connection_string(settings.store, settings.table)
+
+
+def make_default_credential() -> TokenCredential:
+    """Azure's default credential: environment, managed identity, developer's sign-in."""
+    from azure.identity import DefaultAzureCredential
+
+    return DefaultAzureCredential()
+
+
+def make_channels(settings: Settings, credential: TokenCredential | None) -> tuple[Channel, ...]:
+    """The channels that are configured."""
+    channels: list[Channel] = []
+    if settings.teams_webhook_url:
+        channels.append(Teams(settings.teams_webhook_url, settings.targets))
+    if settings.smtp is not None and settings.email_to:
+        channels.append(Email(settings.smtp, settings.email_from, settings.email_to))
+    if settings.topic_endpoint:
+        channels.append(_event_grid(settings, credential))
+    return tuple(channels)
+
+
+def _event_grid(settings: Settings, credential: TokenCredential | None) -> EventGrid:
+    if credential is not None:
+        return EventGrid(settings.topic_endpoint, credential)
+    from azure.core.credentials import AzureKeyCredential
+
+    return EventGrid(settings.topic_endpoint, AzureKeyCredential("loopback"))

@@ -1,0 +1,1 @@
+"""Tests of lami; they mirror lami/."""

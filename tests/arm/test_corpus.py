@@ -1,0 +1,87 @@
+"""Recorded and documented replies read as the people who recorded them say they do."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+from azure.mgmt.authorization.v2022_04_01.models import RoleAssignment as AssignmentModel
+from azure.mgmt.authorization.v2022_05_01_preview.models import RoleDefinition as DefinitionModel
+
+from lami.arm import read
+from lami.arm.protocol import Arm
+from lami.arm.read import Unreadable
+from lami.core.ids import ResourceId
+from lami.core.model import IdentityHolder, Present, RoleDefinition
+from tests.arm.scripted import Reply, Scripted
+from tests.corpus import corpus_json
+
+pytestmark = pytest.mark.corpus
+
+
+def test_recorded_workflows(azure: Scripted, arm: Arm) -> None:
+    """Every recorded state of a logic app's identity is read, from on to replaced to off."""
+    recording = cast(
+        "list[dict[str, Any]]", corpus_json("arm/real_logic_workflow_identity_recording.trimmed.json")
+    )
+    seen = 0
+    for each in recording:
+        body = each["body"]
+        azure.says[body["id"].lower()] = Reply(body)
+        look = arm.holder(ResourceId(body["id"]))
+        assert isinstance(look, Present), each["step"]
+        holder: IdentityHolder = look.state
+        said = body.get("identity", {}).get("type")
+        if body["type"] == "Microsoft.Logic/workflows":
+            seen += 1
+            assert bool(holder.system) is (said == "SystemAssigned"), each["step"]
+            assert bool(holder.attached) is (said == "UserAssigned"), each["step"]
+            assert holder.created is not None
+            assert holder.oddity == ""
+        else:
+            assert holder.system == body["properties"]["principalId"]
+    assert seen > 5
+
+
+def test_specified_assignment() -> None:
+    """The specification's example has no times and is read all the same."""
+    body = corpus_json("arm/restspecs_RoleAssignments_CreateForResource_201.json")
+    model = AssignmentModel.deserialize(body)
+    role = read.definition_of(model)
+    seen = read.assignment(model, RoleDefinition(role.name, "", None))
+    assert seen.principal == "ce2ce14e-85d7-4629-bdbc-454d0519d987"
+    assert seen.access.scope.name == "test-db-account"
+    assert seen.changed is None
+
+
+def test_documented_placeholders_are_unreadable() -> None:
+    """The documentation's `{objectId1}` is no principal, and lami says so and makes nothing of it."""
+    body = cast("dict[str, Any]", corpus_json("arm/docs_roleAssignments_list_2022-04-01.json"))
+    model = AssignmentModel.deserialize(body["value"][0])
+    with pytest.raises(Unreadable):
+        read.assignment(model, RoleDefinition("", "", None))
+
+
+def test_specified_identity() -> None:
+    """The specification's example of a user-assigned identity."""
+    examples = cast("dict[str, Any]", corpus_json("arm/restspecs_msi_examples.json"))
+    seen = read.user_assigned_identity(examples["IdentityGet"])
+    assert (seen.system, seen.tags["key1"]) == ("25cc773c-7f05-40fc-a104-32d2300754ad", "value1")
+
+
+def test_all_built_in_roles() -> None:
+    """Every built-in role is read, and those that grant roles under a condition keep it."""
+    roles = []
+    for raw in cast("list[dict[str, Any]]", corpus_json("roles/built-in-roles-raw.json")):
+        properties = {"roleName": raw["roleName"], "type": raw["roleType"], "permissions": raw["permissions"]}
+        body = {"id": f"/{raw['type']}/{raw['name']}", "name": raw["name"], "properties": properties}
+        roles.append(read.role(DefinitionModel.deserialize(body)))
+    grants = [
+        block
+        for role in roles
+        for block in role.permissions or ()
+        if "Microsoft.Authorization/roleAssignments/write" in block.actions
+    ]
+    assert len(roles) == 928
+    assert not any(role.custom for role in roles)
+    assert len([block for block in grants if block.condition]) >= 20

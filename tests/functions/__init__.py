@@ -1,0 +1,1 @@
+"""The function app in Microsoft's own Python worker, on the Python that Azure runs it with."""

@@ -1,0 +1,1 @@
+"""Tests of the small Azure, over real HTTP and with the SDK clients that lami uses."""
