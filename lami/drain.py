@@ -240,7 +240,7 @@ class Drain:
                 id: replace(rows[id], alerts=around.left[subject, id], claimed_until=None) for id in mine
             }
             try:
-                committed = self._tools.books.commit(loaded, draft.seal(loaded.book.state), rewritten)
+                committed = self._tools.books.commit(loaded, draft.seal_note(), rewritten)
             except Conflict:
                 self._reached(around, self._tools.books.load(subject))
                 continue

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from lami.core import naming
 from lami.core.ids import ResourceId
 from lami.core.messages import holder_subject
-from lami.core.model import SEVERITIES, Entry, Finding, Subject
+from lami.core.model import (
+    SEVERITIES,
+    Carried,
+    Entry,
+    Finding,
+    FindingSubject,
+    HolderState,
+    PrincipalState,
+    Subject,
+    Term,
+)
 from lami.core.timeline import Query, broken
 from lami.store.books import Books
 from lami.store.due import DueList
@@ -52,6 +63,15 @@ class Health:
     overdue: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What the baseline expects of one subject: its identities (a holder's only) and its access."""
+
+    subject: FindingSubject
+    identity: Carried | None
+    access: tuple[Term, ...]
+
+
 class Queries:
     """Answers from the index, and from books where the index does not go."""
 
@@ -63,7 +83,7 @@ class Queries:
     def findings(self, query: FindingQuery) -> list[Finding]:
         """The findings that answer, open ones first, then by severity, then the newest first."""
         found = [one.finding for one in self._index.findings() if query.wants(one.finding)]
-        return sorted(found, key=_order)
+        return sorted(found, key=order)
 
     def finding(self, id: str) -> Finding | None:
         """A finding by its id, whatever its status."""
@@ -103,6 +123,17 @@ class Queries:
         entries = list(reversed(self._books.entries(subject)))
         return broken(entries, book.chain, book.entries)
 
+    def baseline(self, subscriptions: Iterable[str]) -> Iterator[Expected]:
+        """What is expected of every holder and principal held; reads one book each."""
+        for subject in self.subjects(subscriptions):
+            book = self._books.load(subject).book
+            state = book.state
+            if isinstance(state, PrincipalState) or (isinstance(state, HolderState) and state.known):
+                identity = state.baseline if isinstance(state, HolderState) else None
+                expected = [term for term in state.terms.values() if term.expected]
+                expected.sort(key=lambda term: (term.access.scope.key, term.role_name))
+                yield Expected(naming.subject_of(book), identity, tuple(expected))
+
     def subjects(self, subscriptions: Iterable[str]) -> list[Subject]:
         """Every subject that lami holds a book of, as far as it was ever seen in these subscriptions."""
         held: dict[Subject, None] = {}
@@ -111,6 +142,7 @@ class Queries:
         return sorted(held)
 
 
-def _order(finding: Finding) -> tuple[bool, int, float, str]:
+def order(finding: Finding) -> tuple[bool, int, float, str]:
+    """Where a finding stands among others: open ones first, then by severity, then the newest first."""
     graveness = SEVERITIES.index(finding.severity)
     return finding.status != "open", graveness, -finding.opened_at.timestamp(), finding.id

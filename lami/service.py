@@ -247,8 +247,20 @@ class Service:
             if first:
                 # What the principals hold must have reached the holder before it is judged.
                 self._drain.pay(first)
-        again = Again(item.id, item.cause)
-        return [handle(self._tools, item.subject, again, item.resource).loaded]
+        return self._look_again(item, item.subject)
+
+    def _look_again(self, item: Due, subject: Subject) -> list[Loaded]:
+        """Look again, and at whoever else the assignment turns out to belong to by now."""
+        left, loaded = [subject], dict[Subject, Loaded]()
+        while left:
+            one = left.pop()
+            # The first is named by the item alone: its id is the row's, whatever else it leads to.
+            id = item.id if one == subject else f"{item.id}/{one.key}"
+            handled = handle(self._tools, one, Again(id, item.cause), item.resource)
+            loaded[one] = handled.loaded
+            others = [Subject("principal", principal) for principal in handled.strangers]
+            left += [other for other in others if other not in loaded]
+        return list(loaded.values())
 
     def _look_at_carried(self, item: Due) -> list[Loaded]:
         if item.subject is None:

@@ -4,7 +4,8 @@ The rules, in the order in which they are asked:
 
 1. Once patience has passed since the newest that was told or seen, ARM is believed, whatever it says.
 2. *Absent* is believed when it is no news, or when a delete was told that is at least as new as anything
-   told or seen. Anything else that is missing is doubted: 404 after a write means "look again later".
+   told or seen; if that is by less than `SKEW`, a later look is owed as well. Anything else that is missing
+   is doubted: 404 after a write means "look again later".
 3. *Present* after a believed absence is believed only where it shows a state strictly newer than all that
    was told or seen up to that absence: an older one is the dead resource, seen through a lagging replica.
 4. *Present* after a delete was told is believed only where it shows a state newer than the delete.
@@ -14,9 +15,13 @@ The rules, in the order in which they are asked:
    (by more than `SKEW`) the write that was told is not visible yet: look again. If it is within `SKEW` but
    not newer than what was seen, it may be the write or may not: no waiting, but a later look is owed.
 
-Where a resource type tells no time of its newest write, only what the state shows can be judged.
-Source: FACTS on ARM's consistency; an event's time may lie some seconds after the `changedTime` of the write
-that it reports.
+7. Whatever shows a principal that the holder has shed before is doubted: Azure gives a new identity a new
+   principal, so an old one is the past.
+
+Where a resource type tells no time of its newest write, states cannot be put in order: what the book has not
+seen is believed, and a later look is owed.
+What of this could not be checked is in docs/assumptions.md: an event's time, say, may lie some seconds after
+the `changedTime` of the write that it reports.
 """
 
 from __future__ import annotations
@@ -65,8 +70,11 @@ def absent(memory: Memory, told: Told | None, now: datetime, patience: timedelta
     if _patient(memory, told, now, patience):
         return BELIEVE
     if told is not None and told.deletes and (memory.newest is None or told.at >= memory.newest):
-        return BELIEVE
-    if told is not None and not told.deletes:
+        # The stamp may be up to SKEW late: then what was seen was made after the delete, and lives.
+        seen_since = memory.exists and memory.seen is not None and memory.seen > told.at - SKEW
+        return BELIEVE_FOR_NOW if seen_since else BELIEVE
+    newer = told is not None and (memory.gone_at is None or told.at > memory.gone_at)
+    if told is not None and not told.deletes and newer:
         return DOUBT
     return DOUBT if memory.exists else BELIEVE
 
@@ -78,22 +86,24 @@ def present(
     news: bool,
     now: datetime,
     patience: timedelta,
+    returns: bool = False,
 ) -> Verdict:
     """Judge a state that ARM shows.
 
-    `shown` is the time of its newest write; `news` says that the book holds another state.
+    `shown` is the time of its newest write; `news` says that the book holds another state; `returns` that
+    it shows a principal which was shed before.
     """
     if _patient(memory, told, now, patience):
         return BELIEVE
-    if memory.gone_at is not None:
-        newer = news if shown is None else shown > memory.gone_at
-        return BELIEVE if newer else DOUBT
-    if told is not None and told.deletes and (memory.newest is None or told.at >= memory.newest):
-        newer = news if shown is None else shown > told.at
-        return BELIEVE if newer else DOUBT
-    newest = _later(memory.newest, None if told is None else told.at)
+    if returns:
+        return DOUBT
     if shown is None:
-        return BELIEVE if news or told is None else BELIEVE_FOR_NOW
+        return _timeless(memory, told, news)
+    if memory.gone_at is not None:
+        return BELIEVE if shown > memory.gone_at else DOUBT
+    if told is not None and told.deletes and (memory.newest is None or told.at >= memory.newest):
+        return BELIEVE if shown > told.at else DOUBT
+    newest = _later(memory.newest, None if told is None else told.at)
     behind = newest is not None and shown < newest - SKEW
     if news:
         if memory.seen is not None and shown < memory.seen:
@@ -103,6 +113,13 @@ def present(
         return DOUBT
     repeated = told is not None and memory.seen is not None and shown <= memory.seen
     return BELIEVE_FOR_NOW if repeated else BELIEVE
+
+
+def _timeless(memory: Memory, told: Told | None, news: bool) -> Verdict:
+    gone = memory.gone_at is not None or (told is not None and told.deletes)
+    if gone and not news:
+        return DOUBT
+    return BELIEVE if told is None and not (news and memory.exists) else BELIEVE_FOR_NOW
 
 
 def _patient(memory: Memory, told: Told | None, now: datetime, patience: timedelta) -> bool:

@@ -94,7 +94,8 @@ def _see(
     if isinstance(look, Present):
         news = not state.present or _identities(look.state) != state.observed
         news = news or look.state.created != state.created
-        verdict = belief.present(memory, told, shown, news, draft.now, patience)
+        shed = look.state.system in state.granted and look.state.system != state.observed.system
+        verdict = belief.present(memory, told, shown, news, draft.now, patience, returns=shed)
     else:
         verdict = belief.absent(memory, told, draft.now, patience)
     newest = max((t for t in (state.newest, told.at if told else None, shown) if t), default=None)
@@ -167,7 +168,7 @@ def _shown(
     if after.observed != state.observed:
         draft.say(
             "observed",
-            f"{name} has other identities",
+            f"the identities of {name} changed",
             before=_words(state.observed),
             after=_words(after.observed),
         )
@@ -335,12 +336,12 @@ def _missing(state: HolderState, draft: Draft) -> HolderState:
     """Note since when and because of what each expected access is missing, or that it is not."""
     present = carried(state, draft.rules.watched)
     said = [state.granted[principal] for principal in present]
-    if any(granted.version == 0 for granted in said):
-        return state
+    # One that has not been heard may be granted anything: what its predecessor lacked says nothing of it.
+    heard = bool(said) and all(granted.version > 0 for granted in said)
     given = {access.key for granted in said for _, access, _ in granted.grants}
     after = {}
     for key, term in state.terms.items():
-        missing = bool(present) and term.expected and key not in given
+        missing = heard and term.expected and key not in given
         if missing and term.missing_since is None:
             after[key] = replace(term, missing_since=draft.now, missing_cause=draft.cause)
         elif not missing and term.missing_since is not None:

@@ -30,6 +30,7 @@ from lami.core.model import (
     Carrier,
     Decision,
     Grant,
+    Heard,
     Present,
     PrincipalState,
     RoleAssignment,
@@ -77,21 +78,27 @@ def decide_principal(
 
 
 def _see(state: PrincipalState, stimulus: Stimulus, sight: Sight, draft: Draft) -> PrincipalState:
-    grants = dict(state.grants)
+    grants, heard = dict(state.grants), dict(state.heard)
     type = state.type
     for id, look in [*sight.looks, *_unlisted(state, sight)]:
-        held = grants.get(id.key)
+        held = grants.get(id.key) or heard.get(id.key)
         told = _told(stimulus, id, draft)
         own = look
         if isinstance(look, Present):
             if look.state.principal != draft.book.subject.key:
-                own, told = _reused(held, look.state, told)
+                own, told = Absent(), _reused(held, look.state, told)
+                if held is None and told is None and isinstance(stimulus, Told):
+                    # It is known to have been ours, and is not (yet) where this look shows it: look again.
+                    draft.look_later(None, id.text)
             else:
                 type = look.state.principal_type or type
         new = _grant(held, id, own, told, stimulus, draft)
-        if new is not None:
+        if isinstance(new, Grant):
             grants[id.key] = new
-    return replace(state, grants=grants, type=type)
+            heard.pop(id.key, None)
+        elif new is not None:
+            heard[id.key] = new
+    return replace(state, grants=grants, heard=heard if heard != state.heard else state.heard, type=type)
 
 
 def _unlisted(state: PrincipalState, sight: Sight) -> Iterable[tuple[ResourceId, Absent]]:
@@ -105,46 +112,52 @@ def _unlisted(state: PrincipalState, sight: Sight) -> Iterable[tuple[ResourceId,
 
 
 def _reused(
-    held: Grant | None, shown: RoleAssignment, told: belief.Told | None
-) -> tuple[Absent, belief.Told | None]:
-    """Another principal has the assignment's name now: ours is gone, as surely as theirs is newer."""
-    if held is None or not held.present:
-        return Absent(), told
+    held: Grant | Heard | None, shown: RoleAssignment, told: belief.Told | None
+) -> belief.Told | None:
+    """What is told of our assignment by a look that shows another principal's under the same name.
+
+    If theirs is newer than ours, ours is gone. If theirs is older than the write that was told, that write
+    does not show yet, and may be ours. Otherwise the write was theirs, and nothing is told of ours.
+    """
     theirs = shown.created or shown.changed
-    if theirs is not None and theirs > held.newest:
-        return Absent(), belief.Told(theirs, deletes=True)
-    return Absent(), told
+    if theirs is None:
+        return None
+    if isinstance(held, Grant) and held.present:
+        return belief.Told(theirs, deletes=True) if theirs > held.newest else None
+    unseen = told is not None and not told.deletes and theirs < told.at - belief.SKEW
+    return told if unseen else None
 
 
 def _grant(
-    held: Grant | None,
+    held: Grant | Heard | None,
     id: ResourceId,
     look: Present[RoleAssignment] | Absent,
     told: belief.Told | None,
     stimulus: Stimulus,
     draft: Draft,
-) -> Grant | None:
-    """The grant as it is to be held from now on; None where there is nothing to hold."""
-    memory = belief.Memory()
-    if held is not None:
-        memory = belief.Memory(held.newest, held.changed, None if held.present else held.newest, held.present)
-    patience = draft.rules.patience
+) -> Grant | Heard | None:
+    """What is to be held of an assignment from now on; None where it is nothing."""
+    memory, patience = _memory(held), draft.rules.patience
     if isinstance(look, Absent):
         verdict = belief.absent(memory, told, draft.now, patience)
         newest = _newest(memory.newest, told)
-        if verdict.believe:
-            return _taken_away(held, newest or draft.now, stimulus, draft)
-        draft.doubted(f"Azure may show the past: {id.name} is not there (yet)", newest, id.text)
-        return replace(held, newest=newest) if held is not None and newest is not None else None
+        if not verdict.believe:
+            draft.doubted(f"Azure may show the past: {id.name} is not there (yet)", newest, id.text)
+            return _heard_of(held, newest)
+        if verdict.later:
+            draft.look_later(newest, id.text)
+        return _taken_away(held, newest, told, stimulus, draft)
     shown = look.state
     at = shown.changed or shown.created
-    new = _as_grant(shown, held, _newest(memory.newest, told, at) or draft.now, draft)
-    news = held is None or not held.present or (held.access, held.created) != (new.access, new.created)
+    known = held if isinstance(held, Grant) else None
+    new = _as_grant(shown, known, _newest(memory.newest, told, at) or draft.now, draft)
+    news = known is None or not known.present
+    news = news or (known is not None and (known.access, known.created) != (new.access, new.created))
     verdict = belief.present(memory, told, at, news, draft.now, patience)
     if not verdict.believe:
         newest = _newest(memory.newest, told)
         draft.doubted(f"Azure may show the past: {id.name} is still as it was", newest, id.text)
-        return replace(held, newest=newest) if held is not None and newest is not None else None
+        return _heard_of(held, newest)
     if verdict.later:
         draft.look_later(new.newest, id.text)
     if news:
@@ -152,22 +165,44 @@ def _grant(
         draft.say(
             "observed",
             f"{_who(draft)} was granted {naming.access(new.role_name, new.access)}",
-            before=_words(held, draft) if held is not None and held.present else None,
+            before=_words(known, draft) if known is not None and known.present else None,
             after=_words(new, draft),
         )
-        return new
-    if told is not None:
+    elif told is not None:
+        what = "was deleted before it was made again" if told.deletes else "was written again"
         draft.say(
             "observed",
-            f"{_who(draft)}: {naming.access(new.role_name, new.access)} was written again; nothing changed",
+            f"{_who(draft)}: {naming.access(new.role_name, new.access)} {what}; nothing changed",
             after=_words(new, draft),
         )
     return new
 
 
-def _taken_away(held: Grant | None, at: datetime, stimulus: Stimulus, draft: Draft) -> Grant | None:
+def _memory(held: Grant | Heard | None) -> belief.Memory:
     if held is None:
-        return None
+        return belief.Memory()
+    if isinstance(held, Heard):
+        return belief.Memory(held.newest, gone_at=held.newest if held.gone else None)
+    return belief.Memory(held.newest, held.changed, None if held.present else held.newest, held.present)
+
+
+def _heard_of(held: Grant | Heard | None, newest: datetime | None) -> Grant | Heard | None:
+    """Nothing was believed; but that something newer was told is remembered."""
+    if newest is None:
+        return held
+    return Heard(newest, gone=False) if held is None else replace(held, newest=newest)
+
+
+def _taken_away(
+    held: Grant | Heard | None,
+    newest: datetime | None,
+    told: belief.Told | None,
+    stimulus: Stimulus,
+    draft: Draft,
+) -> Grant | Heard | None:
+    at = newest or draft.now
+    if not isinstance(held, Grant):
+        return Heard(at, gone=True) if held is not None or told is not None else None
     if held.present:
         draft.observed.add(held.access.scope.subscription)
         draft.say(
@@ -180,7 +215,8 @@ def _taken_away(held: Grant | None, at: datetime, stimulus: Stimulus, draft: Dra
 
 def _as_grant(shown: RoleAssignment, held: Grant | None, newest: datetime, draft: Draft) -> Grant:
     powers, readable = roles.judge(shown.role, shown.access.condition)
-    same = held is not None and held.present and held.created == shown.created
+    same = held is not None and held.present
+    same = same and held is not None and (held.created, held.access) == (shown.created, shown.access)
     return Grant(
         id=shown.id,
         access=shown.access,
@@ -276,10 +312,15 @@ def _fold(state: PrincipalState, everything: bool, draft: Draft) -> PrincipalSta
     """Take into the baseline what nobody objects to; all of it where the baseline is being taken."""
     if state.shed:
         return state
+    policy = draft.rules.policy
+    if not state.carriers and not everything and policy.new_grants == "alert":
+        return state  # Who carries it may be told next, and then each grant is to be judged.
     founds = [
         found
         for detector in draft.rules.detectors
-        for found in detector.detect(replace(draft.book, state=state), draft.rules.policy)
+        for found in detector.detect(
+            replace(draft.book, state=state), replace(policy, watch_principals="all")
+        )
     ]
     held = set() if everything else {found.holds for found in founds}
     accepted: Mapping[str, object] = state.terms

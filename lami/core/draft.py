@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from lami.core.findings import Detector, Settled, finding_id, settle
+from lami.core.findings import Detector, Settled, settle
 from lami.core.model import (
     Acceptance,
     Book,
@@ -118,16 +118,29 @@ class Draft:
         settled = settle(self.book, founds, self.acceptances, policy, book.version, self.now)
         self._wait(settled)
         self._report(settled)
-        entries, chain = self._entries(book)
-        alerts = tuple(
-            OwedAlert(f.id, f.telling) for f in (*settled.opened, *settled.retold) if f.status == "open"
-        )
         changed = [f.id for f in settled.findings.values() if f.revision == book.version]
-        index = OwedIndex(
-            bool(entries),
+        return self._made(
+            replace(book, findings=settled.findings),
+            settled.resolved,
             (*changed, *(f.id for f in settled.resolved)),
-            tuple(sorted(self.observed)),
+            tuple(OwedAlert(f.id, f.telling) for f in settled.told),
+            tuple(f.id for f in settled.opened),
         )
+
+    def seal_note(self) -> Decision:
+        """Make a decision that only adds lines: nothing is judged, opened or resolved by it."""
+        return self._made(replace(self.book, version=self.book.version + 1))
+
+    def _made(
+        self,
+        book: Book,
+        resolved: tuple[Finding, ...] = (),
+        indexed: tuple[str, ...] = (),
+        alerts: tuple[OwedAlert, ...] = (),
+        opened: tuple[str, ...] = (),
+    ) -> Decision:
+        entries, chain = self._entries(book)
+        index = OwedIndex(bool(entries), indexed, tuple(sorted(self.observed)))
         owed = Owed(
             id=f"{book.version:012d}",
             cause=self.cause,
@@ -137,37 +150,29 @@ class Draft:
             looks=tuple(dict.fromkeys(self._looks)),
         )
         owes = bool(owed.alerts or owed.messages or owed.index or owed.looks)
-        return Decision(
-            book=replace(
-                book,
-                findings=settled.findings,
-                chain=chain,
-                entries=book.entries + len(entries),
-                owed=(*book.owed, owed) if owes else book.owed,
-            ),
-            entries=entries,
-            resolved=settled.resolved,
-            gate=self.gate,
-            opened=tuple(f.id for f in settled.opened),
-            owed=owed if owes else None,
-            doubt=self.doubt,
+        after = replace(
+            book,
+            chain=chain,
+            entries=book.entries + len(entries),
+            owed=(*book.owed, owed) if owes else book.owed,
         )
+        return Decision(after, entries, resolved, self.gate, opened, owed if owes else None, self.doubt)
 
     def _wait(self, settled: Settled) -> None:
-        """Owe a look for when grace has passed, once for each drift that has begun to wait."""
+        """Owe a look for when the next grace ends, and one for when the next exception does.
+
+        Every commit owes them anew (the same look is one row of the `due` list, however often it is put
+        there), so that neither a drift that began anew nor a policy that was changed leaves one waiting.
+        """
         policy = self.rules.policy
-        before = {
-            finding_id(self.book.subject, found)
-            for detector in self.rules.detectors
-            for found in detector.detect(self.book, policy)
-        }
-        ends = {
-            found.since + policy.grace[found.rule] + MARGIN
-            for found in settled.waiting
-            if finding_id(self.book.subject, found) not in before
-        }
+        graces = [found.since + policy.grace[found.rule] for found in settled.waiting]
+        suppressed = (f for f in settled.findings.values() if f.status == "suppressed")
+        exceptions = (policy.excepted(f.rule, f.detail, self.now) for f in suppressed)
+        ends = [exception.until for exception in exceptions if exception is not None]
+        if graces:
+            self._looks.append(OwedLook(min(graces) + MARGIN, "grace"))
         if ends:
-            self._looks.append(OwedLook(max(ends), "grace"))
+            self._looks.append(OwedLook(min(ends) + MARGIN, "until"))
 
     def _report(self, settled: Settled) -> None:
         for finding in settled.opened:

@@ -39,6 +39,11 @@ class Settled:
     resolved: tuple[Finding, ...]
     waiting: tuple[Found, ...]
 
+    @property
+    def told(self) -> tuple[Finding, ...]:
+        """Those that channels are to be told."""
+        return tuple(f for f in (*self.opened, *self.retold) if f.status == "open")
+
 
 def finding_id(subject: Subject, found: Found) -> str:
     """The finding's id: the same drift has the same id, in whichever order it was learnt."""

@@ -12,6 +12,7 @@ import re
 from enum import IntEnum
 
 _GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_PROVIDERS = re.compile("/providers/", re.IGNORECASE | re.ASCII)
 _MANAGEMENT_GROUP = "/providers/microsoft.management/managementgroups/"
 MAX_LENGTH = 2048
 """Longer than any id that Azure Resource Manager makes; what is longer is refused."""
@@ -96,8 +97,9 @@ class ResourceId:
     @property
     def scope(self) -> ResourceId:
         """What an extension resource (a role assignment, say) is attached to: all before its provider."""
-        end = self.key.rfind("/providers/")
-        return ResourceId(self.text[: max(end, 0)] or "/")
+        # Sought in the text itself: a letter may be longer in lower case.
+        *_, end = (0, *(found.start() for found in _PROVIDERS.finditer(self.text)))
+        return ResourceId(self.text[:end])
 
     @property
     def parent(self) -> ResourceId:
@@ -120,7 +122,7 @@ class ResourceId:
 
     @property
     def short(self) -> str:
-        """The scope as a title says it: `subscription 1b2c3d4e`, `resource group rg`, `kv-orders (vaults)`."""
+        """The scope as a title says it: `subscription 1b2c3d4e`, `resource group rg`, `kv (vaults)`."""
         if self.level is Level.TENANT:
             return "the tenant root"
         if self.level is Level.RESOURCE:

@@ -264,13 +264,25 @@ class Carrier:
 
 
 @dataclass(frozen=True, slots=True)
+class Heard:
+    """What is remembered of an assignment that was told of and never seen: a late look must not revive it."""
+
+    newest: datetime
+    gone: bool
+
+
+@dataclass(frozen=True, slots=True)
 class PrincipalState:
-    """What is held of a principal: its grants, the access accepted, and who carries it."""
+    """What is held of a principal: its grants, the access accepted, and who carries it.
+
+    `heard` are assignments that events told of as this principal's and that are not among the grants.
+    """
 
     type: str = ""
     grants: Mapping[str, Grant] = field(default_factory=dict)
     terms: Mapping[str, Term] = field(default_factory=dict)
     carriers: Mapping[str, Carrier] = field(default_factory=dict)
+    heard: Mapping[str, Heard] = field(default_factory=dict)
 
     @property
     def shed(self) -> bool:

@@ -27,4 +27,5 @@ def create_assignment(principal: str, access: Access) -> str:
 
 def _line(*words: str) -> str:
     # Control characters, line breaks above all, would let a hostile name end the command when it is pasted.
-    return " ".join(shlex.quote("".join(c for c in word if c.isprintable())) for word in words)
+    # A space in their place keeps the words of a condition apart that stands on several lines.
+    return " ".join(shlex.quote("".join(c if c.isprintable() else " " for c in word)) for word in words)

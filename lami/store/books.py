@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import TypeVar
 
 from lami.core.model import Book, Decision, Entry, Finding, Owed, Subject
 from lami.store import rows
 from lami.store.table import Conflict, Create, Delete, Operation, Put, Replace, Table
+
+T = TypeVar("T")
 
 
 class Repeated(Exception):
@@ -56,9 +59,8 @@ class Books:
             operations.append(Create(gate, {"version": after.version}))
         operations.append(_head(loaded, after))
         operations += _parts(loaded, before, after)
-        if decision.entries:
-            operations.append(Create(rows.entries_key(after.version), rows.pack(list(decision.entries))))
-        operations += [Put(rows.resolved_key(f.id), rows.pack(f)) for f in decision.resolved]
+        operations += _stacked(rows.entries_key(after.version), decision.entries)
+        operations += _stacked(rows.resolved_key(after.version), decision.resolved)
         if decision.owed is not None:
             operations.append(Create(rows.owed_key(decision.owed.id), rows.pack(decision.owed)))
         operations += _rewrites(loaded, left or {})
@@ -101,8 +103,8 @@ class Books:
         return _with_owed(loaded, left, etags)
 
     def entries(self, subject: Subject, limit: int | None = None) -> list[Entry]:
-        """A subject's timeline, newest first; `limit` counts commits."""
-        found = self._table.query(subject.partition, rows.ENTRY, rows.ENTRY + "~", limit)
+        """A subject's timeline, newest first; `limit` counts rows: one a commit, but for very large ones."""
+        found = self._table.query(subject.partition, *rows.stacked(rows.ENTRY), limit)
         return [entry for row in found for entry in reversed(rows.unpack_entries(row))]
 
     def written(self, loaded: Loaded, owed: Owed) -> tuple[tuple[Entry, ...], tuple[Finding, ...]]:
@@ -113,17 +115,14 @@ class Books:
         entries: tuple[Entry, ...] = ()
         resolved: tuple[Finding, ...] = ()
         if owed.index and owed.index.entries:
-            row = self._table.get(subject.partition, rows.entries_key(int(owed.id)))
-            entries = tuple(rows.unpack_entries(row)) if row else ()
-        if owed.index:
-            left = [id for id in owed.index.findings if id not in loaded.book.findings]
-            resolved = tuple(f for f in (self.resolved(subject, id) for id in left) if f is not None)
+            entries = tuple(self._stack(subject, rows.entries_key(int(owed.id)), Entry))
+        if owed.index and any(id not in loaded.book.findings for id in owed.index.findings):
+            # One that a later commit resolved is in that commit's debts.
+            resolved = tuple(self._stack(subject, rows.resolved_key(int(owed.id)), Finding))
         return entries, resolved
 
-    def resolved(self, subject: Subject, finding: str) -> Finding | None:
-        """A finding that has left the book of its subject, as it was last resolved or accepted."""
-        row = self._table.get(subject.partition, rows.resolved_key(finding))
-        return rows.unpack(row.values, Finding) if row else None
+    def _stack(self, subject: Subject, key: str, item: type[T]) -> list[T]:
+        return rows.unstack(self._table.query(subject.partition, *rows.stacked(key)), item)
 
     def _settle_one(self, subject: Subject, operation: Operation) -> None:
         try:
@@ -150,6 +149,10 @@ def _parts(loaded: Loaded, before: Book, after: Book) -> list[Operation]:
         operations += [Put(key, values) for key, values in now.items() if was.get(key) != values]
         operations += [Delete(key) for key in was.keys() - now.keys() if key in loaded.etags]
     return operations
+
+
+def _stacked(key: str, items: Sequence[object]) -> list[Operation]:
+    return [Create(one, values) for one, values in rows.stack(key, items).items()] if items else []
 
 
 def _rewrites(loaded: Loaded, left: Mapping[str, Owed | None]) -> list[Operation]:

@@ -10,7 +10,7 @@ from typing import Literal
 from lami.core.ids import digest
 from lami.core.model import Cause, Change, Subject
 from lami.store import rows
-from lami.store.table import Conflict, Delete, Operation, Put, Table
+from lami.store.table import Conflict, Delete, Operation, Put, Table, batched
 
 SHARDS = "0123"
 Why = Literal["drain", "doubt", "grace", "until", "route", "reconcile"]
@@ -58,7 +58,8 @@ class DueList:
         for item in items:
             batches.setdefault(item.partition, {})[item.id] = Put(item.id, rows.pack(item))
         for partition, operations in sorted(batches.items()):
-            self._table.transact(partition, list(operations.values()))
+            for batch in batched(operations.values()):
+                self._table.transact(partition, batch)
 
     def by(self, now: datetime, limit: int = 100) -> list[Due]:
         """The items whose time has come, oldest first; at most `limit` a shard."""

@@ -12,11 +12,10 @@ from datetime import UTC, date, datetime, timedelta
 from lami.core.ids import ResourceId, digest
 from lami.core.model import Entry, Finding, Subject
 from lami.store import rows
-from lami.store.table import Conflict, Create, Operation, Put, Replace, Table
+from lami.store.table import Conflict, Create, Operation, Put, Replace, Table, batched
 
 SHARDS = "0123456789abcdef"
 _LAST_MS = 99_999_999_999_999
-_BATCH = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +61,11 @@ class Index:
                 at = entries[0].at
                 partition = f"day|{at.astimezone(UTC):%Y-%m-%d}|{digest(cause, length=1)}"
                 key = f"{_LAST_MS - int(at.timestamp() * 1000):014d}|{entries[-1].id}"
-                batches.setdefault(partition, {})[key] = Put(key, rows.pack(list(entries)))
+                copies = rows.stack(key, entries)
+                batches.setdefault(partition, {}).update({k: Put(k, v) for k, v in copies.items()})
         for partition, operations in sorted(batches.items()):
-            _in_batches(self._table, partition, list(operations.values()))
+            for batch in batched(operations.values()):
+                self._table.transact(partition, batch)
 
     def entries_of(self, day: date) -> Iterator[Entry]:
         """All entries of a day (UTC), in no order."""
@@ -140,8 +141,3 @@ def _assignment(id: ResourceId) -> str:
 
 def _findings(id: str) -> str:
     return f"findings|{digest(id, length=1)}"
-
-
-def _in_batches(table: Table, partition: str, operations: list[Operation]) -> None:
-    for start in range(0, len(operations), _BATCH):
-        table.transact(partition, operations[start : start + _BATCH])

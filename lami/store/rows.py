@@ -4,15 +4,16 @@ A book's partition, in key order: `a.head`, then the state in shards (`b.grants.
 findings (`c.findings.0`), the debts (`d.owed.…`); a load reads those with one range query. Behind them lie
 what a load never reads: `entry.…` (newest first), `gate.…` and `resolved.…`.
 
-Everything is JSON, in properties of at most 30,000 characters; long JSON is deflated first. So a decision
-is one transaction however many grants it touches (see docs/decisions/0002-shards-not-chunks.md).
+Everything is JSON, in properties of at most 30,000 characters; long JSON is deflated first. The entries of a
+commit are one row, and so are the findings it resolves; more rows only where one would not hold them. So a
+decision is one transaction however many grants it touches (see docs/decisions/0002-shards-not-chunks.md).
 """
 
 from __future__ import annotations
 
 import base64
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import TypeVar, cast
@@ -27,6 +28,7 @@ from lami.core.model import (
     Finding,
     Grant,
     Granted,
+    Heard,
     HolderState,
     IdentityNews,
     Owed,
@@ -44,11 +46,15 @@ STATE_ENDS = "e"
 """All that a load reads has a key before this."""
 OWED = "d.owed."
 ENTRY = "entry."
+_ENDS = "~"
+"""Behind every key that begins with what stands before it."""
 _NEWEST = 999_999_999_999
 PROPERTY = 30_000
 """Characters a property; Table Storage takes 32 Ki."""
 DEFLATE_FROM = 24_000
 """JSON longer than this is deflated."""
+ROW = 400_000
+"""Characters a row; Table Storage takes 512 Ki, keys and names included."""
 
 T = TypeVar("T")
 Values = Mapping[str, Value]
@@ -86,12 +92,35 @@ def unpack(values: Values, type: type[T]) -> T:
     return cast(T, _decoder(type)(data))  # type: ignore[arg-type]
 
 
+def stack(key: str, items: Sequence[object]) -> dict[str, Values]:
+    """The rows that hold the items of one commit: one row, or as many as it takes. The last items first."""
+    packed = pack(items)
+    if sum(len(str(part)) for part in packed.values()) <= ROW or len(items) == 1:
+        return {f"{key}.00": packed}
+    middle = len(items) // 2
+    later, earlier = stack(key, items[middle:]), stack(key, items[:middle])
+    found = [*later.values(), *earlier.values()]
+    return {f"{key}.{number:02d}": values for number, values in enumerate(found)}
+
+
+def unstack(found: Iterable[Row], item: type[T]) -> list[T]:
+    """The items of one commit, in the order in which they were given."""
+    ordered = sorted(found, key=lambda row: row.key, reverse=True)
+    return [one for row in ordered for one in unpack(row.values, list[item])]  # type: ignore[valid-type]
+
+
+def stacked(key: str) -> tuple[str, str]:
+    """The range of keys in which the rows of one commit stand."""
+    return key, key + _ENDS
+
+
 def parts(book: Book) -> dict[str, Mapping[str, object]]:
     """The large parts of a book, each a mapping that is stored in shards; by their key's middle word."""
     state = book.state
     large: dict[str, Mapping[str, object]] = {"c.findings": book.findings}
     if isinstance(state, PrincipalState):
-        large |= {"b.grants": state.grants, "b.terms": state.terms, "b.carriers": state.carriers}
+        large |= {"b.grants": state.grants, "b.terms": state.terms}
+        large |= {"b.carriers": state.carriers, "b.heard": state.heard}
     elif isinstance(state, HolderState):
         large |= {"b.terms": state.terms, "b.granted": state.granted}
         large |= {"b.users": state.users, "b.identities": state.identities}
@@ -144,6 +173,7 @@ def decode(subject: Subject, rows: Mapping[str, Row]) -> Book:
             grants=_part(rows, "b.grants", Grant),
             terms=_part(rows, "b.terms", Term),
             carriers=_part(rows, "b.carriers", Carrier),
+            heard=_part(rows, "b.heard", Heard),
         )
     return Book(
         subject=Subject(subject.kind, top.id),
@@ -171,13 +201,13 @@ def entries_key(version: int) -> str:
     return f"{ENTRY}{_NEWEST - version:012d}"
 
 
-def resolved_key(finding: str) -> str:
-    """The key of a finding that has left the book."""
-    return f"resolved.{finding}"
+def resolved_key(version: int) -> str:
+    """The key of the row with the findings that one commit resolved."""
+    return f"resolved.{version:012d}"
 
 
 def unpack_entries(row: Row) -> list[Entry]:
-    """The entries of one commit, oldest first."""
+    """The entries of one row, oldest first."""
     return unpack(row.values, list[Entry])
 
 

@@ -8,7 +8,7 @@ one works on all.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -62,6 +62,18 @@ class Delete:
 
 
 Operation = Create | Put | Replace | Delete
+
+
+TRANSACTION = 100
+"""The most operations of one transaction. Source: Table Storage, "Performing entity group transactions"."""
+
+
+def batched(operations: Iterable[Operation]) -> Iterator[list[Operation]]:
+    """Operations in transactions of their own, for writes that need not happen together."""
+    rest = list(operations)
+    while rest:
+        yield rest[:TRANSACTION]
+        rest = rest[TRANSACTION:]
 
 
 class Conflict(LamiError):

@@ -1,0 +1,53 @@
+"""What lami cannot see, as data: `lami doctor` prints it, and README's list is held to it by a test."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class BlindSpot:
+    """Access that exists and that lami does not see: its name, why that is, and what to do about it."""
+
+    name: str
+    why: str
+    what_to_do: str
+
+
+BLIND_SPOTS: tuple[BlindSpot, ...] = (
+    BlindSpot(
+        "Key Vault access policies",
+        "they are a property of the vault and no role assignment, so no event names them as access",
+        "set the vault's permission model to Azure role-based access control",
+    ),
+    BlindSpot(
+        "SQL users",
+        "a database keeps its own users and roles, and Azure Resource Manager does not know them",
+        "review `sys.database_principals` of databases that logic apps use",
+    ),
+    BlindSpot(
+        "Secrets in app settings",
+        "a key or connection string opens a door without any identity, and lami does not read secrets",
+        "replace them by the managed identity, or by Key Vault references",
+    ),
+    BlindSpot(
+        "Group membership",
+        "it is kept in Entra ID: who joins a group gains what the group holds, and no event tells lami",
+        "grant to identities rather than to groups, or review groups in Entra ID",
+    ),
+    BlindSpot(
+        "PIM-eligible assignments",
+        "they are no role assignments until they are activated; only then does lami see them",
+        "review eligible assignments in Privileged Identity Management",
+    ),
+    BlindSpot(
+        "Management-group and root assignments between reconciles",
+        "the events of a subscription do not tell of them; reconcile does, every LAMI_RECONCILE",
+        "set LAMI_RECONCILE to how long you can wait, or run `lami reconcile`",
+    ),
+    BlindSpot(
+        "Microsoft Graph",
+        "lami does not ask it: that a principal was deleted in Entra ID shows only where its holder changed",
+        'look for "Identity not found" in the portal\'s access control page',
+    ),
+)

@@ -1,0 +1,137 @@
+"""`lami doctor`: try everything that lami depends on, and say what it sees and what it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import Literal
+
+import click
+
+from lami.blindspots import BLIND_SPOTS
+from lami.cli.exits import FAILED, PARTIAL
+from lami.cli.opening import opened, store_in_words
+from lami.cli.output import Columns, Output, output_options
+from lami.core.model import IdentityHolder, Unknown
+from lami.core.shapes import time_json
+from lami.errors import LamiError
+from lami.settings import Settings
+from lami.wiring import Lami
+
+_COLUMNS: Columns = {"CHECK": "check", "STATE": "state", "DETAIL": "detail", "WHAT TO DO": "whatToDo"}
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at: how it stands, and what to do about it where something is to be done."""
+
+    name: str
+    state: Literal["ok", "warning", "failed", "blind"]
+    detail: str
+    what_to_do: str = ""
+
+
+@click.command()
+@output_options
+def doctor(out: Output) -> None:
+    """Try the store and Azure, and say what lami sees and what it does not.
+
+    Exits 3 where the store or all of Azure cannot be reached, 4 where a part of Azure cannot be read.
+
+    \b
+    Example: only what needs doing
+      lami doctor --query "value[?state=='failed' || state=='warning'].[check, detail, whatToDo]" -o tsv
+    """
+    with opened() as lami:
+        store = _store(lami)
+        azure = {one: _subscription(lami, one) for one in sorted(lami.settings.subscriptions)}
+        checks = [_settings(lami.settings), store, *azure.values(), *_channels(lami)]
+        if store.state == "ok":
+            checks += _held(lami)
+        checks += [Check(spot.name, "blind", spot.why, spot.what_to_do) for spot in BLIND_SPOTS]
+    out.show([_item(check) for check in checks], _COLUMNS)
+    code = _code(store, list(azure.values()))
+    if code:
+        click.get_current_context().exit(code)
+
+
+def _code(store: Check, azure: Sequence[Check]) -> int:
+    failed = sum(check.state == "failed" for check in azure)
+    if store.state == "failed" or failed == len(azure):
+        return FAILED
+    return PARTIAL if failed else 0
+
+
+def _settings(settings: Settings) -> Check:
+    said = (
+        f"{len(settings.subscriptions)} watched",
+        f"Azure at {settings.arm_endpoint}",
+        f"credential {settings.credential}",
+        f"reconcile every {settings.reconcile}",
+        f"API and page: {settings.auth}",
+        "loopback allowed" if settings.loopback else "",
+    )
+    return Check("settings", "ok", ", ".join(filter(None, said)))
+
+
+def _store(lami: Lami) -> Check:
+    """Write a row and read it: both permissions are needed."""
+    name, now = store_in_words(lami.settings), lami.clock()
+    try:
+        lami.index.put_note("doctor", now)
+        found = lami.index.note("doctor")
+    except LamiError as failure:
+        return Check("store", "failed", str(failure), "see LAMI_STORE in docs/reference.md")
+    if found != now:
+        return Check("store", "failed", f"{name} does not give back what was written", "use another store")
+    return Check("store", "ok", name)
+
+
+def _subscription(lami: Lami, subscription: str) -> Check:
+    """List all identity holders, and the first role assignment: enough to know that each kind can be read."""
+    name = f"subscription {subscription}"
+    holders = 0
+    for seen in chain(lami.arm.holders_in(subscription), islice(lami.arm.assignments_in(subscription), 1)):
+        if isinstance(seen, Unknown):
+            allow = "give lami's identity the custom role in infra/, or Reader"
+            return Check(name, "failed", seen.reason, allow if seen.denied else "try again later")
+        holders += isinstance(seen, IdentityHolder)
+    return Check(name, "ok", f"readable; logic apps, slots and identities: {holders}")
+
+
+def _channels(lami: Lami) -> Iterator[Check]:
+    for channel in lami.channels:
+        yield Check(
+            f"channel {channel.name}", "ok", "configured; not tried", f"lami notify test {channel.name}"
+        )
+    if not lami.channels:
+        yield Check(
+            "channels", "warning", "none is configured: alerts reach nobody", "set LAMI_TEAMS_WEBHOOK_URL"
+        )
+
+
+def _held(lami: Lami) -> Iterator[Check]:
+    health = lami.queries.health(lami.clock())
+    if health.baseline_at is None:
+        yield Check("baseline", "warning", "none was taken in full", "lami baseline take")
+    else:
+        yield Check("baseline", "ok", f"taken {time_json(health.baseline_at)}")
+    if health.reconciled_at is None:
+        yield Check("reconcile", "warning", "never ran in full", "lami reconcile")
+    else:
+        yield Check("reconcile", "ok", f"last complete {time_json(health.reconciled_at)}")
+    if health.overdue:
+        detail = f"{health.overdue} of {health.due} items failed and wait to be tried again"
+        yield Check("due", "warning", detail, "run `lami serve -v` and read why")
+    else:
+        yield Check("due", "ok", f"{health.due} items wait for their time")
+
+
+def _item(check: Check) -> Mapping[str, object]:
+    return {
+        "check": check.name,
+        "state": check.state,
+        "detail": check.detail,
+        "whatToDo": check.what_to_do,
+    }

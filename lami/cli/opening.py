@@ -1,0 +1,40 @@
+"""What most commands begin with: a lami as the environment says, closed at the end; and who is asking."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from lami.core.model import Actor
+from lami.settings import Settings, read
+from lami.wiring import Lami, build
+
+
+@contextmanager
+def opened() -> Iterator[Lami]:
+    """A lami; raises `BadSettings` before anything is opened where the environment is wrong."""
+    lami = build(read(os.environ))
+    try:
+        yield lami
+    finally:
+        lami.close()
+
+
+def operator() -> Actor:
+    """Whoever runs this command, by the name that the operating system has."""
+    try:
+        name = getpass.getuser()
+    except (OSError, KeyError):  # a user id without a name, as containers have; KeyError before Python 3.13
+        name = f"user {os.getuid()}"
+    return Actor("user", name, name)
+
+
+def store_in_words(settings: Settings) -> str:
+    """Where the baseline is kept, without what is secret of it."""
+    if settings.sqlite_path:
+        return f"SQLite at {settings.sqlite_path}"
+    if settings.store.startswith("https://"):
+        return f"table {settings.table} at {settings.store}"
+    return f"table {settings.table} in the account of a connection string"

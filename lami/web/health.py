@@ -1,0 +1,68 @@
+"""What lami can and cannot see, as the health route and the page's head show it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from lami import __version__
+from lami.core.shapes import time_json
+from lami.queries import Health
+from lami.wiring import Lami
+
+OUTCOMES = ("recorded", "duplicate", "ignored", "deferred", "rejected")
+"""What may become of an event (`lami.service.Outcome`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkup:
+    """Health with what it means: each of `concerns` is a sentence on something that lami may not see."""
+
+    health: Health
+    concerns: tuple[str, ...]
+
+
+def check_up(lami: Lami) -> Checkup:
+    """Ask the store how lami is."""
+    now = lami.clock()
+    health = lami.queries.health(now)
+    return Checkup(health, tuple(_concerns(lami, health, now)))
+
+
+def health_json(lami: Lami) -> dict[str, object]:
+    """The health document; `events` counts what arrived since this process started."""
+    checkup = check_up(lami)
+    health = checkup.health
+    return {
+        "version": __version__,
+        "time": time_json(lami.clock()),
+        "watches": {"subscriptions": sorted(lami.settings.subscriptions)},
+        "channels": [channel.name for channel in lami.channels],
+        "baselineAt": _time(health.baseline_at),
+        "reconciledAt": _time(health.reconciled_at),
+        "open": dict(health.open),
+        "due": {"waiting": health.due, "overdue": health.overdue},
+        "events": {outcome: lami.service.counts[outcome] for outcome in OUTCOMES},
+        "graph": "not configured",
+        "concerns": list(checkup.concerns),
+    }
+
+
+def _concerns(lami: Lami, health: Health, now: datetime) -> Iterator[str]:
+    if health.baseline_at is None:
+        yield "No baseline is complete yet: lami does not know everything that is expected."
+    elif health.reconciled_at is None or now - health.reconciled_at > 2 * lami.settings.reconcile:
+        yield "No reconcile was complete for twice its interval: changes that no event told are not seen."
+    if health.overdue:
+        several = health.overdue != 1
+        yield (
+            f"{health.overdue} {'debts are' if several else 'debt is'} overdue: a channel, Azure or the store"
+            " could not be reached and is tried again."
+        )
+    if not lami.channels:
+        yield "No channel is configured: findings stand here and nobody is told."
+
+
+def _time(time: datetime | None) -> str | None:
+    return None if time is None else time_json(time)

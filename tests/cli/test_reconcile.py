@@ -1,0 +1,58 @@
+"""`lami reconcile`."""
+
+from __future__ import annotations
+
+import pytest
+
+from lami.sandbox import Sandbox
+from lami.sandbox.faults import Fault
+from tests.cli.conftest import HERE, THERE, Cli, app
+
+BOTH = f"{HERE},{THERE}"
+
+
+def test_denied_subscription_is_left_alone(cli: Cli, azure: Sandbox) -> None:
+    """With ARM answering 403 for one of two: exit 4, and no finding opened or resolved there."""
+    for subscription, name in ((HERE, "here"), (THERE, "there"), (THERE, "open")):
+        azure.estate.put(app(subscription, name))
+    cli("baseline", "take", LAMI_SUBSCRIPTIONS=BOTH)
+    azure.estate.recreate(app(THERE, "open"))
+    cli("reconcile", LAMI_SUBSCRIPTIONS=BOTH)
+    before = cli.value("findings", "list", "--status", "all", LAMI_SUBSCRIPTIONS=BOTH)
+    assert [one["subject"]["name"] for one in before] == ["open"]  # type: ignore[index]
+
+    azure.faults.add(Fault(path=f"/subscriptions/{THERE}*", status=403))
+    azure.estate.recreate(app(HERE, "here"))
+    azure.estate.recreate(app(THERE, "there"))
+    azure.estate.delete(app(THERE, "open"))
+    result = cli("reconcile", LAMI_SUBSCRIPTIONS=BOTH)
+    assert result.exit_code == 4
+    assert THERE in result.stderr
+    after = cli.value("findings", "list", "--status", "all", LAMI_SUBSCRIPTIONS=BOTH)
+    assert sorted(one["subject"]["name"] for one in after) == ["here", "open"]  # type: ignore[index]
+    assert {one["status"] for one in after} == {"open"}
+
+
+def test_report(cli: Cli, azure: Sandbox) -> None:
+    """It reports what was listed, what differed, and the findings."""
+    azure.estate.put(app(HERE))
+    cli("baseline", "take")
+    azure.estate.recreate(app(HERE))
+    report = cli.value("reconcile")[0]
+    assert (report["listed"], report["differing"], report["unread"], report["failed"]) == (1, 1, [], [])
+    assert report["findings"] == [one["id"] for one in cli.value("findings", "list")]
+
+
+@pytest.mark.parametrize(("least", "code"), [("critical", 0), ("high", 1), ("medium", 1), ("never", 0)])
+def test_fail_on(cli: Cli, azure: Sandbox, least: str, code: int) -> None:
+    """It exits 1 where a finding as grave as --fail-on is open, also in a run that opened none."""
+    azure.estate.put(app(HERE))
+    cli("baseline", "take")
+    azure.estate.recreate(app(HERE))
+    cli("reconcile")
+    assert cli("reconcile", "--fail-on", least).exit_code == code
+
+
+def test_without_a_baseline_it_says_so(cli: Cli) -> None:
+    """Where no baseline was taken it names the command that takes one."""
+    assert "lami baseline take" in cli("reconcile").stderr

@@ -1,0 +1,224 @@
+"""Findings: drift opens one and the end of drift resolves it; grace, acceptance and exceptions in between."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lami.core.findings import Settled, finding_id, settle
+from lami.core.model import Acceptance, Book, Finding, FindingSubject, Found, PrincipalState, Subject
+from lami.core.policy import Policy
+from tests.core.builders import GRACE, NOW, P1, P2, at, cause, policy
+
+SUBJECT = Subject("principal", P1)
+EXCEPTED = policy(
+    f"""
+[[exception]]
+rule = "broad-grant"
+principal = "{P1}"
+reason = "it deploys"
+owner = "platform"
+until = 2026-12-31
+"""
+)
+
+
+def found(key: str = "k", rule: str = "broad-grant", since: datetime = NOW, telling: str = "") -> Found:
+    """Drift that a detector objects to."""
+    who = FindingSubject("principal", P1, "claims-intake")
+    return Found(rule, key, "high", who, f"title of {key}", {"principalId": P1}, cause(), since, telling)
+
+
+def settled(
+    *founds: Found,
+    before: Mapping[str, Finding] | None = None,
+    accepted: Mapping[str, Acceptance] | None = None,
+    by: Policy | None = None,
+    revision: int = 1,
+    now: datetime = NOW,
+) -> Settled:
+    """What becomes of a book's findings."""
+    book = Book(SUBJECT, PrincipalState(), findings=before or {})
+    return settle(book, founds, accepted or {}, by or policy(), revision, now)
+
+
+def acceptance(until: datetime | None = None) -> Acceptance:
+    """Somebody's acceptance."""
+    return Acceptance("Dana", "planned", NOW, until)
+
+
+def ids(findings: tuple[Finding, ...]) -> set[str]:
+    """The keys of findings."""
+    return {finding.key for finding in findings}
+
+
+KEYS = st.sets(st.sampled_from("abcdef"))
+
+
+@given(KEYS, KEYS)
+def test_set_algebra(was: set[str], now: set[str]) -> None:
+    """What is new opens, what is gone resolves, what stays is not said again."""
+    first = settled(*map(found, was))
+    after = settled(*map(found, now), before=first.findings, revision=2, now=at(60))
+    assert ids(first.opened) == was
+    assert ids(after.opened) == now - was
+    assert ids(after.resolved) == was - now
+    assert ids(tuple(after.findings.values())) == now
+    assert not after.retold
+    assert {finding.status for finding in after.resolved} <= {"resolved"}
+
+
+def test_what_stays_is_the_same_finding() -> None:
+    """It keeps its id, its opening time and, where nothing of it changed, its revision."""
+    first = settled(found())
+    after = settled(found(), before=first.findings, revision=2, now=at(60))
+    assert after.findings == first.findings
+    changed = settled(replace(found(), title="new"), before=first.findings, revision=2, now=at(60))
+    (finding,) = changed.findings.values()
+    assert (finding.revision, finding.opened_at, finding.title) == (2, NOW, "new")
+    assert not changed.opened + changed.retold
+
+
+@given(st.permutations([found("a"), found("b"), found("c", "orphaned-assignment", since=at(-9999))]))
+def test_ids_do_not_depend_on_order(order: list[Found]) -> None:
+    """The same drift has the same id, learnt first or last, at once or one by one."""
+    at_once = settled(*order).findings.keys()
+    one_by_one: dict[str, Finding] = {}
+    for number in range(len(order)):
+        one_by_one = dict(settled(*order[: number + 1], before=one_by_one, revision=number).findings)
+    assert at_once == one_by_one.keys() == {finding_id(SUBJECT, each) for each in order}
+
+
+def test_ids_tell_rule_subject_and_drift_apart() -> None:
+    """Another rule, subject or key is another finding; what was told and how grave it is are not."""
+    here = finding_id(SUBJECT, found())
+    assert len({here, finding_id(SUBJECT, found("l")), finding_id(SUBJECT, found(rule="x"))}) == 3
+    assert finding_id(Subject("principal", P2), found()) != here
+    assert finding_id(Subject("role", P1), found()) != here
+    assert finding_id(SUBJECT, replace(found(telling="t"), severity="low", title="x")) == here
+
+
+# --- grace -----------------------------------------------------------------------------------------
+
+
+def test_grace_is_over_exactly_when_it_is_over() -> None:
+    """Drift waits until it has stood for the whole grace, from when it began and not from when it was seen."""
+    drift = found(rule="orphaned-assignment", since=at(-100))
+    early = settled(drift, now=at(-100) + GRACE - timedelta(microseconds=1))
+    assert (early.findings, early.waiting) == ({}, (drift,))
+    over = settled(drift, now=at(-100) + GRACE)
+    assert (ids(over.opened), over.waiting) == ({"k"}, ())
+
+
+def test_drift_that_ends_within_grace_says_nothing() -> None:
+    """What was never opened is not resolved either."""
+    assert settled() == Settled({}, (), (), (), ())
+
+
+def test_an_open_finding_does_not_wait_again() -> None:
+    """Where the drift's beginning moves, the finding stays open."""
+    first = settled(found(rule="orphaned-assignment", since=at(-9999)))
+    after = settled(found(rule="orphaned-assignment", since=NOW), before=first.findings)
+    assert {finding.status for finding in after.findings.values()} == {"open"}
+    assert not after.waiting
+
+
+# --- telling ---------------------------------------------------------------------------------------
+
+
+def test_something_new_to_tell_is_told_again() -> None:
+    """The same finding with another telling is retold, not opened anew."""
+    first = settled(found(telling="P2"))
+    after = settled(found(telling="P3"), before=first.findings, revision=2)
+    assert (ids(after.retold), after.opened, after.resolved) == ({"k"}, (), ())
+    assert [finding.telling for finding in after.told] == ["P3"]
+
+
+# --- acceptance ------------------------------------------------------------------------------------
+
+
+def test_an_acceptance_with_an_end_holds_until_then() -> None:
+    """It is accepted up to the moment, and open again from it, as the same finding."""
+    first = settled(found())
+    (id,) = first.findings
+    until = at(3600)
+    held = settled(found(), before=first.findings, accepted={id: acceptance(until)}, revision=2)
+    assert held.findings[id].accepted == acceptance(until)
+    assert (held.findings[id].status, held.told) == ("accepted", ())
+
+    before = settled(found(), before=held.findings, revision=3, now=until - timedelta(microseconds=1))
+    assert before.findings == held.findings
+    after = settled(found(), before=held.findings, revision=3, now=until)
+    assert (after.findings[id].status, after.findings[id].accepted) == ("open", None)
+    assert [finding.id for finding in after.told] == [id]
+    assert after.findings[id].opened_at == NOW
+
+
+def test_an_acceptance_does_not_hide_a_later_problem() -> None:
+    """When what there is to tell changes, an acceptance until some day is void: the finding is open again."""
+    first = settled(found(telling="P2"))
+    (id,) = first.findings
+    held = settled(
+        found(telling="P2"), before=first.findings, accepted={id: acceptance(at(3600))}, revision=2
+    )
+    after = settled(found(telling="P3"), before=held.findings, revision=3, now=at(60))
+    assert (after.findings[id].status, after.findings[id].accepted) == ("open", None)
+    assert [finding.telling for finding in after.told] == ["P3"]
+
+
+def test_drift_accepted_into_the_baseline_leaves_as_accepted() -> None:
+    """Where accepting ends the drift, the finding leaves with who accepted it; nobody is told of it."""
+    first = settled(found())
+    (id,) = first.findings
+    after = settled(before=first.findings, accepted={id: acceptance()}, revision=2, now=at(60))
+    (left,) = after.resolved
+    assert (left.status, left.accepted, left.resolved_at, left.revision) == (
+        "accepted",
+        acceptance(),
+        at(60),
+        2,
+    )
+
+
+def test_drift_that_ends_while_accepted_is_resolved() -> None:
+    """An acceptance until some day ends with the drift: what comes back is a new finding."""
+    first = settled(found())
+    (id,) = first.findings
+    held = settled(found(), before=first.findings, accepted={id: acceptance(at(3600))}, revision=2)
+    gone = settled(before=held.findings, revision=3)
+    assert [finding.status for finding in gone.resolved] == ["resolved"]
+    assert [finding.status for finding in settled(found(), revision=4).opened] == ["open"]
+
+
+# --- exceptions ------------------------------------------------------------------------------------
+
+
+def test_an_exception_suppresses_and_stays_listed() -> None:
+    """The finding is there, suppressed, and nobody is told."""
+    excepted = settled(found(), by=EXCEPTED)
+    assert [finding.status for finding in excepted.findings.values()] == ["suppressed"]
+    assert (ids(excepted.opened), excepted.told) == ({"k"}, ())
+
+
+def test_an_exception_applies_to_findings_that_are_open() -> None:
+    """A new exception suppresses what stands, and what it no longer covers opens, under the same id."""
+    first = settled(found())
+    excepted = settled(found(), before=first.findings, by=EXCEPTED, revision=2)
+    assert [finding.status for finding in excepted.findings.values()] == ["suppressed"]
+    over = settled(found(), before=excepted.findings, by=EXCEPTED, revision=3, now=at(40 * 86400))
+    assert [finding.status for finding in over.told] == ["open"]
+    assert over.findings.keys() == first.findings.keys()
+
+
+@pytest.mark.parametrize("until", [None, at(3600)])
+def test_an_acceptance_goes_before_an_exception(until: datetime | None) -> None:
+    """What somebody accepted by hand is shown as accepted, also where an exception covers it."""
+    first = settled(found(), by=EXCEPTED)
+    (id,) = first.findings
+    after = settled(found(), before=first.findings, accepted={id: acceptance(until)}, by=EXCEPTED, revision=2)
+    assert after.findings[id].status == "accepted"

@@ -1,0 +1,194 @@
+"""The timeline: a chain in which tampering shows, and questions to it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lami.core.model import Actor, Entry, FindingSubject, Subject
+from lami.core.timeline import GENESIS, Query, broken, entry_id, hashed, stamp
+from tests.core.builders import HOSTILE, NOW, P1, P2, at, cause, group, workflow
+
+WHO = FindingSubject("logicApp", workflow().text, "claims-intake")
+
+
+def line(number: int, text: str = "something") -> Entry:
+    """An entry that is not chained yet."""
+    return Entry(
+        id=entry_id(Subject("holder", workflow().text), number),
+        at=at(number),
+        kind="observed",
+        subject=WHO,
+        text=text,
+        before={"principalId": P1},
+        after={"principalId": P2},
+        cause=cause(),
+    )
+
+
+def chain(*lines: Entry) -> list[Entry]:
+    """The entries, oldest first, each linked behind the one before it."""
+    chained: list[Entry] = []
+    for entry in lines:
+        chained.append(hashed(entry, chained[-1].hash if chained else GENESIS))
+    return chained
+
+
+CHAIN = chain(*(line(number) for number in range(1, 6)))
+HEAD = CHAIN[-1].hash
+
+
+def test_a_chain_nobody_touched_holds() -> None:
+    """The entries as they were written hold, and so does a subject without any."""
+    assert broken(CHAIN, HEAD, len(CHAIN)) == ""
+    assert broken([], GENESIS, 0) == ""
+
+
+@pytest.mark.parametrize("number", range(5))
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"text": "nothing happened"},
+        {"at": at(99)},
+        {"kind": "note"},
+        {"before": {}},
+        {"after": {"principalId": P1}},
+        {"subject": replace(WHO, owner="someone else")},
+        {"cause": replace(cause(), actor=Actor("user", "eve", "eve"))},
+        {"finding": "f-1"},
+        {"id": "e-other"},
+        {"hash": "0" * 64},
+        {"previous_hash": "0" * 64},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_changed_entry_shows(number: int, change: dict[str, object]) -> None:
+    """Any member of any entry, changed afterwards, breaks the chain at that entry."""
+    changed = [*CHAIN]
+    changed[number] = replace(changed[number], **change)  # type: ignore[arg-type]
+    assert broken(changed, HEAD, 5) != ""
+
+
+def test_an_entry_changed_and_hashed_anew_shows() -> None:
+    """Who mends the hash too breaks the link behind it, and at the end the head's."""
+    for number in range(5):
+        forged = [*CHAIN]
+        forged[number] = hashed(replace(forged[number], text="x"), forged[number].previous_hash)
+        assert broken(forged, HEAD, 5) != ""
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_a_removed_entry_shows(number: int) -> None:
+    """An entry that is gone is missed, also the oldest and the newest."""
+    assert broken(CHAIN[:number] + CHAIN[number + 1 :], HEAD, 5) != ""
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_an_inserted_entry_shows(number: int) -> None:
+    """An entry slipped in is noticed wherever it stands, even if it is linked well."""
+    previous = CHAIN[number - 1].hash if number else GENESIS
+    slipped = [*CHAIN[:number], hashed(line(9), previous), *CHAIN[number:]]
+    assert broken(slipped, HEAD, 5) != ""
+    assert broken(slipped, slipped[-1].hash, 5) != ""
+
+
+@given(st.permutations(CHAIN))
+def test_only_the_written_order_holds(order: list[Entry]) -> None:
+    """Any other order breaks the chain."""
+    assert (broken(order, HEAD, 5) == "") == (order == CHAIN)
+
+
+def test_a_tampered_head_shows() -> None:
+    """A whole chain written anew does not fit the head, nor a head the chain; nor does a wrong count."""
+    forged = chain(*(line(number, "all quiet") for number in range(1, 6)))
+    assert broken(forged, HEAD, 5) == "the newest entry is not the one that the book names"
+    assert broken(CHAIN, forged[-1].hash, 5) != ""
+    assert broken(CHAIN, HEAD, 6) == "6 entries were written and 5 are there"
+    assert broken([], HEAD, 5) != ""
+
+
+def test_a_hash_is_the_same_whatever_the_zone_and_order_of_members() -> None:
+    """What a store may give back differently (zone, order of members) does not change the hash."""
+    entry = replace(CHAIN[0], before={"a": "1", "b": "2"})
+    same = replace(entry, at=entry.at.astimezone(timezone(timedelta(hours=5))), before={"b": "2", "a": "1"})
+    assert hashed(entry, GENESIS).hash == hashed(same, GENESIS).hash
+
+
+@pytest.mark.parametrize("text", [*HOSTILE, "\ud800", "\x00", "line\nbreak", ""])
+def test_hostile_text_is_hashed(text: str) -> None:
+    """Whatever an attacker called a thing, the entry can be hashed."""
+    assert broken(chain(line(1, text)), hashed(line(1, text), GENESIS).hash, 1) == ""
+
+
+def test_stamps_are_utc_with_microseconds_where_there_are_any() -> None:
+    """Times are RFC 3339 with Z."""
+    assert stamp(NOW.astimezone(timezone(timedelta(hours=-3)))) == "2026-11-24T08:00:00Z"
+    assert stamp(NOW + timedelta(microseconds=5)) == "2026-11-24T08:00:00.000005Z"
+
+
+def test_entry_ids_are_in_order_and_of_their_subject() -> None:
+    """Ids grow with the number and tell subjects apart, in any casing of a resource's id."""
+    here, there = Subject("holder", "/a/B"), Subject("principal", "/a/b")
+    assert entry_id(here, 2) < entry_id(here, 10)
+    assert entry_id(here, 1) == entry_id(Subject("holder", "/A/b"), 1) != entry_id(there, 1)
+
+
+# --- questions -------------------------------------------------------------------------------------
+
+GRANTED = replace(
+    line(1),
+    subject=FindingSubject("principal", P1, "claims-intake"),
+    before={},
+    after={"principalId": P1, "scope": f"{group('rg-a')}"},
+)
+
+
+@pytest.mark.parametrize(
+    ("question", "answers"),
+    [
+        ({}, True),
+        ({"kind": "observed"}, True),
+        ({"kind": "told"}, False),
+        ({"resource": "CLAIMS-intake"}, True),
+        ({"resource": P1.upper()}, True),
+        ({"resource": "claims"}, False),
+        ({"principal": P1.upper()}, True),
+        ({"principal": P2}, False),
+        ({"actor": "DANA"}, True),
+        ({"actor": "eve"}, False),
+        ({"scope": f"{group('RG-A')}/"}, True),
+        ({"scope": f"{group('rg-a').parent}"}, True),
+        ({"scope": f"{group('rg')}"}, False),
+        ({"scope": f"{workflow()}"}, False),
+        ({"kind": "observed", "actor": "dana", "principal": P2}, False),
+    ],
+    ids=str,
+)
+def test_a_question(question: dict[str, str], answers: bool) -> None:
+    """Each filter is compared without case and whole, scopes by segment, and all must agree."""
+    query = Query(at(0), at(100), **question)  # type: ignore[arg-type]
+    assert query.wants(GRANTED) is answers
+
+
+def test_a_principal_is_found_before_and_after() -> None:
+    """An entry about a change of principals answers for both of them."""
+    for principal in (P1, P2):
+        assert Query(at(0), at(100), principal=principal).wants(line(1))
+    shed = replace(line(1), before={}, after={"previousPrincipalId": P2})
+    assert Query(at(0), at(100), principal=P2).wants(shed)
+
+
+def test_the_span_has_its_start_and_not_its_end() -> None:
+    """`since` is included and `until` is not."""
+    assert Query(at(1), at(2)).wants(line(1))
+    assert not Query(at(0), at(1)).wants(line(1))
+
+
+def test_answers_come_newest_first_and_once() -> None:
+    """An entry that stands in two index rows is one answer; the limit is for whoever asked."""
+    query = Query(at(0), at(100), limit=1)
+    assert query.select([CHAIN[0], *CHAIN, CHAIN[2]]) == list(reversed(CHAIN))

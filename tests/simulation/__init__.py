@@ -1,0 +1,1 @@
+"""lami's core, service and stores against a simulated Azure on a virtual clock, from one seed."""

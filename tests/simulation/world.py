@@ -1,0 +1,268 @@
+"""One lami over the simulated Azure, with whatever faults a schedule asks for, and what must hold at its end."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from lami.channels.channel import Alert
+from lami.core.ids import ResourceId
+from lami.core.messages import carried
+from lami.core.model import Actor, Finding, HolderState, PrincipalState, Subject
+from lami.core.policy import parse
+from lami.errors import LamiError, Temporary
+from lami.queries import FindingQuery
+from lami.schedule import reconcile_now, take_baseline
+from lami.service import Outcome
+from lami.settings import Settings, packaged_policy
+from lami.store.books import Books
+from lami.store.table import Operation, Row, StoreUnavailable, Table
+from lami.wiring import Lami, Watch, assemble
+from tests.simulation.azure import OTHER_SUB, SUB, SimulatedAzure
+from tests.simulation.memory_table import MemoryTable
+
+
+class Crash(BaseException):
+    """The process died here: nothing may catch it."""
+
+
+@dataclass
+class FaultyTable:
+    """A table whose calls fail or kill the process, before or after their effect, as a seed has it."""
+
+    inner: Table
+    random: random.Random
+    fails: float = 0.0
+    crashes: float = 0.0
+    calls: int = 0
+
+    def get(self, partition: str, key: str) -> Row | None:
+        self._maybe()
+        return self.inner.get(partition, key)
+
+    def query(
+        self, partition: str, first: str = "", last: str | None = None, limit: int | None = None
+    ) -> list[Row]:
+        self._maybe()
+        return self.inner.query(partition, first, last, limit)
+
+    def transact(self, partition: str, operations: Sequence[Operation]) -> Mapping[str, str]:
+        self._maybe()
+        etags = self.inner.transact(partition, operations)
+        self._maybe()
+        return etags
+
+    def close(self) -> None:
+        self.inner.close()
+
+    def _maybe(self) -> None:
+        self.calls += 1
+        if self.random.random() < self.crashes:
+            raise Crash
+        if self.random.random() < self.fails:
+            raise StoreUnavailable("simulated failure")
+
+
+@dataclass
+class Listener:
+    """A channel that remembers what it was told, and may be down."""
+
+    name: str
+    random: random.Random
+    fails: float = 0.0
+    told: list[tuple[str, str]] = field(default_factory=list)
+    alerts: list[Alert] = field(default_factory=list)
+
+    def send(self, alert: Alert) -> None:
+        if self.random.random() < self.fails:
+            raise Temporary("simulated failure")
+        self.alerts.append(alert)
+        self.told += [(finding.id, finding.telling) for finding in alert.findings]
+
+
+class World:
+    """A lami, its Azure and its channels, all from one seed."""
+
+    def __init__(self, seed: int, grace: str = "5m") -> None:
+        self.azure = SimulatedAzure(seed)
+        self.random = random.Random(seed + 1)  # noqa: S311
+        self.memory = MemoryTable()
+        self.table = FaultyTable(self.memory, self.random)
+        self.channels = (Listener("teams", self.random), Listener("email", self.random))
+        policy = f'[grace]\norphaned-assignment = "{grace}"\nmissing-grant = "{grace}"\n'
+        self.settings = Settings(
+            frozenset({SUB, OTHER_SUB}), policy=parse(policy, packaged_policy()), auth="none"
+        )
+        self.crashed = 0
+        self.lami = self._start()
+
+    def _start(self) -> Lami:
+        azure = self.azure
+        return assemble(
+            self.settings, self.table, azure, self.channels, Watch(), azure.clock, azure.sleep
+        )
+
+    def take(self) -> None:
+        """Take the baseline."""
+        assert not take_baseline(self.lami, Actor("user", "tester", "Tester")).partial
+
+    def deliver(self, event: object) -> Outcome | None:
+        """Deliver one event once; None where it was not acknowledged."""
+        try:
+            return self.lami.service.receive(event)
+        except LamiError:
+            return None
+        except Crash:
+            self.crashed += 1
+            self.lami = self._start()
+            return None
+
+    def deliver_all(self, duplicates: int = 1, shuffle: bool = False) -> None:
+        """Deliver all events raised so far until each is acknowledged `duplicates` times."""
+        queue = [event for event in self.azure.events for _ in range(duplicates)]
+        self.azure.events.clear()
+        if shuffle:
+            self.random.shuffle(queue)
+        for _ in range(10_000):
+            if not queue:
+                return
+            event = queue.pop(0)
+            if self.deliver(event) is None:
+                queue.insert(self.random.randint(0, len(queue)), event)
+                self.azure.sleep(1)
+        raise AssertionError("events are refused for ever")
+
+    def walk(self) -> None:
+        """One turn of the walker."""
+        try:
+            self.lami.service.walk()
+        except LamiError:
+            pass
+        except Crash:
+            self.crashed += 1
+            self.lami = self._start()
+
+    def settle(self, minutes: int = 20) -> None:
+        """Let time pass without faults until nothing is due."""
+        self.quiet()
+        for _ in range(minutes * 2):
+            self.azure.sleep(30)
+            self.lami.service.walk()
+
+    def quiet(self) -> None:
+        """No further faults."""
+        self.table.fails = self.table.crashes = self.azure.fail_reads = 0.0
+        self.azure.lag = timedelta()
+        for channel in self.channels:
+            channel.fails = 0.0
+
+    def reconcile(self) -> None:
+        """One whole run of reconcile."""
+        assert not reconcile_now(self.lami).partial
+
+    # --- what is held ---
+
+    def books(self) -> Books:
+        """The books, read past any fault."""
+        return Books(self.memory)
+
+    def holder(self, id: ResourceId) -> HolderState:
+        """What is held of a holder."""
+        state = self.books().load(Subject("holder", id.text)).book.state
+        assert isinstance(state, HolderState)
+        return state
+
+    def principal(self, id: str) -> PrincipalState:
+        """What is held of a principal."""
+        state = self.books().load(Subject("principal", id)).book.state
+        assert isinstance(state, PrincipalState)
+        return state
+
+    def findings(self, *statuses: str) -> list[Finding]:
+        """The findings of the index with these statuses (open where none is named)."""
+        return self.lami.queries.findings(FindingQuery(statuses=statuses or ("open",)))
+
+    def rules(self) -> Counter[str]:
+        """The open findings, counted by rule."""
+        return Counter(finding.rule for finding in self.findings())
+
+    # --- what must hold ---
+
+    def violations(self) -> list[str]:
+        """What does not hold after everything has settled; empty where all is well."""
+        return [*self._unequal(), *self._findings(), *self._untold(), *self._chains(), *self._debts()]
+
+    def _unequal(self) -> list[str]:
+        wrong = []
+        for id in self._holder_ids():
+            now, held = self.azure.present.holders.get(id), self.holder(id)
+            if held.known and held.observed.system != (now.system if now else ""):
+                wrong.append(f"{id.name}: holds {held.observed.system[:8]}, ARM {now.system[:8] if now else None}")
+        for principal in self._principal_ids():
+            held_grants = {k for k, g in self.principal(principal).grants.items() if g.present}
+            real = {i.key for i, a in self.azure.present.assignments.items() if a.principal == principal}
+            if held_grants != real:
+                wrong.append(f"principal {principal[:8]}: holds {len(held_grants)} grants, ARM {len(real)}")
+        return wrong
+
+    def _findings(self) -> list[str]:
+        expected: Counter[tuple[str, str]] = Counter()
+        for id in self._holder_ids():
+            state = self.holder(id)
+            if state.known and state.baseline != state.observed:
+                expected["identity-churn", id.key] += 1
+            given = {
+                a.access.key
+                for a in self.azure.present.assignments.values()
+                if a.principal in carried(state, self.settings.subscriptions)
+            }
+            if carried(state, self.settings.subscriptions):
+                missing = sum(t.expected and k not in given for k, t in state.terms.items())
+                expected["missing-grant", id.key] += missing
+        for principal in self._principal_ids():
+            held = self.principal(principal)
+            for one in self.azure.present.assignments.values():
+                if one.principal != principal:
+                    continue
+                term = held.terms.get(one.access.key)
+                if one.role.name == "Contributor" and not (term and term.expected):
+                    expected["broad-grant", principal] += 1
+                expected["orphaned-assignment", principal] += held.shed
+        found = Counter((f.rule, f.subject.id.lower()) for f in self.findings())
+        wrong = [f"finding {key}: {found[key]} open, {expected[key]} hold" for key in found | expected]
+        return [line for line, key in zip(wrong, found | expected, strict=True) if found[key] != expected[key]]
+
+    def _untold(self) -> list[str]:
+        wrong = []
+        for channel in self.channels:
+            told = Counter(channel.told)
+            for finding in self.findings():
+                if not told[finding.id, finding.telling]:
+                    wrong.append(f"{finding.rule} {finding.title}: {channel.name} was never told")
+            if not self.crashed and not self.table.fails:
+                twice = [key for key, times in told.items() if times > 1]
+                reopened = {f.id for f in self.findings("open", "resolved", "accepted")}
+                wrong += [f"{key} told twice to {channel.name}" for key in twice if key[0] not in reopened]
+        return wrong
+
+    def _chains(self) -> list[str]:
+        broken = []
+        for id in self._holder_ids():
+            broken.append(self.lami.queries.verify(Subject("holder", id.text)))
+        for principal in self._principal_ids():
+            broken.append(self.lami.queries.verify(Subject("principal", principal)))
+        return [why for why in broken if why]
+
+    def _debts(self) -> list[str]:
+        left = [p for p, rows in self.memory.partitions.items() if any(k.startswith("d.owed") for k in rows)]
+        return [f"{partition} still owes" for partition in left]
+
+    def _holder_ids(self) -> list[ResourceId]:
+        subjects = self.lami.queries.subjects((SUB, OTHER_SUB))
+        return [ResourceId(subject.id) for subject in subjects if subject.kind == "holder"]
+
+    def _principal_ids(self) -> list[str]:
+        return [p.split("|")[1] for p in self.memory.partitions if p.startswith("principal|")]
