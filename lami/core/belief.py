@@ -73,9 +73,11 @@ def absent(memory: Memory, told: Told | None, now: datetime, patience: timedelta
         # The stamp may be up to SKEW late: then what was seen was made after the delete, and lives.
         seen_since = memory.exists and memory.seen is not None and memory.seen > told.at - SKEW
         return BELIEVE_FOR_NOW if seen_since else BELIEVE
-    newer = told is not None and (memory.gone_at is None or told.at > memory.gone_at)
-    if told is not None and not told.deletes and newer:
-        return DOUBT
+    if told is not None and not told.deletes:
+        if memory.gone_at is None or told.at > memory.gone_at:
+            return DOUBT
+        # Likewise: a write told shortly before the delete may have been made after it.
+        return BELIEVE_FOR_NOW if told.at > memory.gone_at - SKEW else BELIEVE
     return DOUBT if memory.exists else BELIEVE
 
 

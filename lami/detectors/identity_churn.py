@@ -62,7 +62,9 @@ def classify(state: HolderState) -> str:
     """How the identities changed, by the names of the public contract; empty where they did not."""
     was, now = state.baseline, state.observed
     if was.system and now.system and was.system != now.system:
-        new_resource = state.deleted_since or state.created != state.born
+        new_resource = state.deleted_since
+        if state.created is not None and state.born is not None:
+            new_resource = state.created != state.born  # Surer than a delete, which may be told late.
         # A user-assigned identity has one principal for life: another principal is another identity.
         return "recreated" if new_resource or state.kind == "userAssignedIdentity" else "reissued"
     lost = _keys(was.attached) - _keys(now.attached)
@@ -140,17 +142,23 @@ def _lacking(state: HolderState) -> list[Term]:
 
 
 def _before(state: HolderState) -> str:
-    lost = [
-        a.principal for a in state.baseline.attached if a.identity.key not in _keys(state.observed.attached)
-    ]
-    return state.baseline.system or (lost[0] if lost else "")
+    """The principal that went: of the system identity, else of an attached one."""
+    was, now = state.baseline, state.observed
+    return _changed(was.system, now.system) or _first(was.attached, _keys(now.attached))
 
 
 def _after(state: HolderState) -> str:
-    new = [
-        a.principal for a in state.observed.attached if a.identity.key not in _keys(state.baseline.attached)
-    ]
-    return state.observed.system or (new[0] if new else "")
+    """The principal that came: of the system identity, else of an attached one."""
+    was, now = state.baseline, state.observed
+    return _changed(now.system, was.system) or _first(now.attached, _keys(was.attached))
+
+
+def _changed(system: str, other: str) -> str:
+    return system if system != other else ""
+
+
+def _first(attached: tuple[Attached, ...], others: set[str]) -> str:
+    return next((a.principal for a in attached if a.identity.key not in others), "")
 
 
 def _keys(attached: tuple[Attached, ...]) -> set[str]:

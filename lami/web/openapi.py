@@ -143,7 +143,11 @@ _PATHS: Json = {
                 _query("subject", _TEXT, "What names this text"),
                 _query("days", {"type": "integer", "enum": list(SPANS), "default": USUAL}, "Of the timeline"),
             ],
-            "responses": {"200": {"description": "HTML", "content": {"text/html": {"schema": _TEXT}}}},
+            "responses": {
+                status: {"description": what, "content": {"text/html": {"schema": _TEXT}}}
+                for status, what in {"200": "The page", **_ERRORS}.items()
+                if status in ("200", "400", "401", "403", "503")
+            },
         }
     },
     "/api/v1/findings": {

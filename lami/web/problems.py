@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from http import HTTPStatus
 
 from flask import Flask, Response, make_response, render_template, request
@@ -81,7 +81,8 @@ def _answer(problem: Problem) -> Response:
 
 
 def _member(fault: Fault) -> dict[str, object]:
-    return {name: value for name, value in asdict(fault).items() if value}
+    known: dict[str, object] = {"known": list(fault.known)} if fault.known else {}
+    return {"parameter": fault.parameter, "detail": fault.detail} | known
 
 
 def _settings(error: BadSettings) -> Response:

@@ -12,7 +12,7 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from threading import Event, Thread, current_thread, main_thread
+from threading import Event, Lock, Thread, current_thread, main_thread
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -63,6 +63,7 @@ class Server:
         self._front = Thread(target=self._answer, name="lami-http", daemon=True)
         self._stopping = Event()
         self._ended = Event()
+        self._closing = Lock()
         self._dead = ""
         self._tickers = (
             Ticker("walker", self._walk, WALK_EVERY, self._died),
@@ -99,15 +100,16 @@ class Server:
         """Stop the threads, take no new connection, and finish what is being answered. Twice is harmless."""
         self._stopping.set()
         self._ended.set()
-        if self._http is None:
-            return
-        for ticker in self._tickers:
-            ticker.stop(_PATIENCE)
-        self._http.pull_trigger()
-        self._front.join(_PATIENCE + 5)
-        self._http.task_dispatcher.shutdown()
-        wasyncore.close_all(self._map)
-        self._http = None
+        with self._closing:
+            if self._http is None:
+                return
+            for ticker in self._tickers:
+                ticker.stop(_PATIENCE)
+            self._http.pull_trigger()
+            self._front.join(_PATIENCE + 5)
+            self._http.task_dispatcher.shutdown()
+            wasyncore.close_all(self._map)
+            self._http = None
 
     def serve_forever(self) -> None:
         """Serve until interrupted (Ctrl-C), told to end (SIGTERM), or closed from another thread.

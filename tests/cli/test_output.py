@@ -100,7 +100,7 @@ def _on_a_terminal(cli: Cli, *arguments: str, stream: str = "stdout", **settings
     streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, stream: theirs}
     command = [sys.executable, "-m", "lami.cli", *arguments]
     subprocess.run(command, env=environment, timeout=60, check=False, **streams)  # type: ignore[call-overload]
-    # Read before the other end is closed, for then it may be gone; the mark is there even where nothing was written.
+    # Read before the other end is closed, for then it may be gone; the mark is something to read.
     os.write(theirs, b"~")
     written = os.read(ours, 100_000).decode().removesuffix("~")
     os.close(theirs)
@@ -125,7 +125,7 @@ def test_progress_on_a_terminal_only(watched: Cli) -> None:
 
 def test_any_encoding_will_do(watched: Cli) -> None:
     """Where the output's encoding lacks a letter it is shown as an escape."""
-    query = ("--query", "value[].subject.owner", "-o", "tsv")
+    query = ("--query", "value[].[subject.owner]")
     process = watched.start("timeline", *query, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err

@@ -53,7 +53,16 @@ READER = RoleDefinition("acdd72a7-3385-48ef-bd42-f606fba81ae7", "Reader", (Permi
 CONTRIBUTOR = RoleDefinition(
     "b24988ac-6180-42a0-ab88-20f7382dd24c",
     "Contributor",
-    (Permission(("*",), ("Microsoft.Authorization/*/Delete", "Microsoft.Authorization/*/Write")),),
+    (
+        Permission(
+            ("*",),
+            (
+                "Microsoft.Authorization/*/Delete",
+                "Microsoft.Authorization/*/Write",
+                "Microsoft.Authorization/elevateAccess/Action",
+            ),
+        ),
+    ),
 )
 OWNER = RoleDefinition("8e3af657-a8ff-443c-a75c-2fe8c4bcb635", "Owner", (Permission(("*",)),))
 HOSTILE = (

@@ -33,14 +33,29 @@ START = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
 NARROW = RoleDefinition(
     "c6a89b2d-59bc-44d0-9896-0f6e12d7b80a",
     "Storage Queue Data Message Sender",
-    (Permission(data_actions=("Microsoft.Storage/storageAccounts/queueServices/queues/messages/add/action",)),),
+    (
+        Permission(
+            data_actions=("Microsoft.Storage/storageAccounts/queueServices/queues/messages/add/action",)
+        ),
+    ),
 )
 CONTRIBUTOR = RoleDefinition(
     "b24988ac-6180-42a0-ab88-20f7382dd24c",
     "Contributor",
-    (Permission(actions=("*",), not_actions=("Microsoft.Authorization/*/Write",)),),
+    (
+        Permission(
+            actions=("*",),
+            not_actions=(
+                "Microsoft.Authorization/*/Delete",
+                "Microsoft.Authorization/*/Write",
+                "Microsoft.Authorization/elevateAccess/Action",
+            ),
+        ),
+    ),
 )
-ROLES = {role.id: role for role in (NARROW, CONTRIBUTOR)}
+READER = RoleDefinition("acdd72a7-3385-48ef-bd42-f606fba81ae7", "Reader", (Permission(actions=("*/read",)),))
+UNREADABLE_OWNER = RoleDefinition("8e3af657-a8ff-443c-a75c-2fe8c4bcb635", "", None)
+ROLES = {role.id: role for role in (NARROW, CONTRIBUTOR, READER)}
 
 
 def app_id(name: str, sub: str = SUB) -> ResourceId:
@@ -73,11 +88,13 @@ class SimulatedAzure:
     """The estate, its past (for lag), the clock, and the events not delivered yet."""
 
     def __init__(self, seed: int) -> None:
-        self.random = random.Random(seed)  # noqa: S311
+        self.random = random.Random(seed)
         self.now = START
         self.lag = timedelta()
         self.reads = 0
         self.fail_reads = 0.0
+        self.denied: set[str] = set()
+        self.plain_sites: set[ResourceId] = set()
         self.events: list[dict[str, object]] = []
         self._past: list[tuple[datetime, _State]] = [(START - timedelta(days=1), _State())]
 
@@ -129,9 +146,8 @@ class SimulatedAzure:
     ) -> ResourceId:
         """Assign a role; `name` uses an assignment's name again."""
         now = self._tick()
-        id = ResourceId(
-            f"{scope.text.rstrip('/')}/providers/Microsoft.Authorization/roleAssignments/{name or self._guid()}"
-        )
+        parent = f"{scope.text.rstrip('/')}/providers/Microsoft.Authorization"
+        id = ResourceId(f"{parent}/roleAssignments/{name or self._guid()}")
         made = RoleAssignment(
             id, principal, "ServicePrincipal", Access(role.id, scope), role, now, now, "creator"
         )
@@ -170,6 +186,8 @@ class SimulatedAzure:
     def holder(self, id: ResourceId) -> Look[IdentityHolder] | NotAHolder:
         if failed := self._read():
             return failed
+        if id in self.plain_sites:
+            return NotAHolder(id)
         found = self._seen().holders.get(id)
         return Present(found) if found else Absent()
 
@@ -178,6 +196,9 @@ class SimulatedAzure:
         return Present(found) if found else Absent()
 
     def holders_in(self, subscription: str) -> Iterator[IdentityHolder | Unknown]:
+        if subscription in self.denied:
+            yield Unknown("403: Microsoft.Logic/workflows/read is missing", denied=True)
+            return
         if failed := self._read():
             yield failed
             return
@@ -193,6 +214,17 @@ class SimulatedAzure:
 
     def close(self) -> None:
         return
+
+    def put(self, holder: IdentityHolder, operation: str) -> None:
+        """Write a holder just as given, and tell of it."""
+        now = self._tick()
+        new = replace(holder, created=holder.created or now, changed=now)
+        self._write(replace(self.present, holders={**self.present.holders, holder.id: new}))
+        self._event(holder.id, operation)
+
+    def tell(self, id: ResourceId, operation: str) -> None:
+        """Raise an event with nothing behind it."""
+        self._event(id, operation)
 
     # --- inside ---
 

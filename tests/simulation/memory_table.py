@@ -1,4 +1,4 @@
-"""A table in memory with Table Storage's semantics, for the simulation; it passes the contract of every store."""
+"""A table in memory with Table Storage's semantics, for the simulation; it passes every store's contract."""
 
 from __future__ import annotations
 
@@ -16,11 +16,14 @@ class MemoryTable:
         self._etag = 0
 
     def get(self, partition: str, key: str) -> Row | None:
+        limits.check_key(partition, "partition")
+        limits.check_key(key, "row")
         return self.partitions.get(partition, {}).get(key)
 
     def query(
         self, partition: str, first: str = "", last: str | None = None, limit: int | None = None
     ) -> list[Row]:
+        limits.check_key(partition, "partition")
         rows = self.partitions.get(partition, {})
         keys = [key for key in sorted(rows) if key >= first and (last is None or key < last)]
         return [rows[key] for key in keys[:limit]]

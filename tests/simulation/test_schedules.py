@@ -9,7 +9,8 @@ from datetime import timedelta
 
 import pytest
 
-from tests.simulation.azure import CONTRIBUTOR, NARROW, OTHER_SUB, SUB, app_id, identity_id, queue_scope
+from lami.core.ids import ResourceId
+from tests.simulation.azure import CONTRIBUTOR, NARROW, OTHER_SUB, app_id, identity_id, queue_scope
 from tests.simulation.world import World
 
 CHANGES = 4
@@ -36,7 +37,7 @@ def live(world: World, changes: int, wide: bool) -> None:
         elif what == 4:
             azure.grant(principal, NARROW, queue_scope(random.randrange(3), app.subscription))
         elif what == 5:
-            azure.grant(principal, CONTRIBUTOR, azure_scope(app.subscription))
+            azure.grant(principal, CONTRIBUTOR, ResourceId(f"/subscriptions/{app.subscription}"))
         elif what in (6, 7) and grants:
             gone = random.choice(grants)
             azure.revoke(gone)
@@ -53,13 +54,6 @@ def live(world: World, changes: int, wide: bool) -> None:
             world.deliver_all(random.choice((1, 2)), shuffle=True)
         if random.random() < 0.5:
             world.walk()
-
-
-def azure_scope(sub: str):  # type: ignore[no-untyped-def]
-    """A whole subscription."""
-    from lami.core.ids import ResourceId
-
-    return ResourceId(f"/subscriptions/{sub}")
 
 
 def prepared(seed: int, wide: bool, grace: str) -> World:

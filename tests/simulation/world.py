@@ -1,4 +1,4 @@
-"""One lami over the simulated Azure, with whatever faults a schedule asks for, and what must hold at its end."""
+"""One lami over the simulated Azure, the faults that a schedule asks for, and what must hold at its end."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class World:
 
     def __init__(self, seed: int, grace: str = "5m") -> None:
         self.azure = SimulatedAzure(seed)
-        self.random = random.Random(seed + 1)  # noqa: S311
+        self.random = random.Random(seed + 1)
         self.memory = MemoryTable()
         self.table = FaultyTable(self.memory, self.random)
         self.channels = (Listener("teams", self.random), Listener("email", self.random))
@@ -101,9 +101,7 @@ class World:
 
     def _start(self) -> Lami:
         azure = self.azure
-        return assemble(
-            self.settings, self.table, azure, self.channels, Watch(), azure.clock, azure.sleep
-        )
+        return assemble(self.settings, self.table, azure, self.channels, Watch(), azure.clock, azure.sleep)
 
     def take(self) -> None:
         """Take the baseline."""
@@ -200,7 +198,9 @@ class World:
         for id in self._holder_ids():
             now, held = self.azure.present.holders.get(id), self.holder(id)
             if held.known and held.observed.system != (now.system if now else ""):
-                wrong.append(f"{id.name}: holds {held.observed.system[:8]}, ARM {now.system[:8] if now else None}")
+                wrong.append(
+                    f"{id.name}: holds {held.observed.system[:8]}, ARM {now.system[:8] if now else None}"
+                )
         for principal in self._principal_ids():
             held_grants = {k for k, g in self.principal(principal).grants.items() if g.present}
             real = {i.key for i, a in self.azure.present.assignments.items() if a.principal == principal}
@@ -233,7 +233,9 @@ class World:
                 expected["orphaned-assignment", principal] += held.shed
         found = Counter((f.rule, f.subject.id.lower()) for f in self.findings())
         wrong = [f"finding {key}: {found[key]} open, {expected[key]} hold" for key in found | expected]
-        return [line for line, key in zip(wrong, found | expected, strict=True) if found[key] != expected[key]]
+        return [
+            line for line, key in zip(wrong, found | expected, strict=True) if found[key] != expected[key]
+        ]
 
     def _untold(self) -> list[str]:
         wrong = []

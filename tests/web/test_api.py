@@ -121,6 +121,7 @@ def test_every_bad_parameter_is_named_at_once(story: World) -> None:
         ("timeline?from=2026-11-02&to=2026-11-02", "from"),
         ("timeline?status=open", "status"),
         ("health?verbose=1", "verbose"),
+        ("health?=1", ""),
         ("findings/f-1?limit=1", "limit"),
     ],
 )

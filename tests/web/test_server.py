@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from lami.reconcile import Progress
 from lami.sandbox.faults import Fault
 from lami.web.server import Server, check_exposure
 from lami.web.ticking import Ticker
+from lami.wiring import Watch, assemble, build
 from tests.web.support import get, written
 from tests.world import World, world
 
@@ -36,8 +38,6 @@ def test_the_baseline_is_taken_before_anything_is_answered(fresh: World) -> None
     """A new store gets its baseline in `start`, with progress; a second start finds it and takes none."""
     store = replace(fresh.lami.settings, store=fresh.lami.settings.store.replace("lami.db", "new.db"))
     seen: list[Progress] = []
-    from lami.wiring import build
-
     lami = build(store)
     server = Server(lami, port=0)
     report = server.start(seen.append)
@@ -61,8 +61,6 @@ def test_a_baseline_that_could_not_be_completed_is_taken_later(tmp_path: Path) -
     """Azure fails at the start: the server runs and says so, and the schedule thread goes on."""
     with world(tmp_path, schedule_every=0.2) as own:
         settings = replace(own.lami.settings, store=f"sqlite:///{tmp_path / 'late.db'}")
-        from lami.wiring import build
-
         own.azure.faults.add(Fault(status=403))
         lami = build(settings)
         late = Server(lami, port=0, schedule_every=0.2)
@@ -107,15 +105,19 @@ def test_it_does_not_listen_to_others_unguarded(fresh: World) -> None:
 # --- what is due -----------------------------------------------------------------------------------
 
 
-def test_the_walker_pays_what_a_channel_could_not_take(fresh: World) -> None:
-    """Teams is down while the event comes; the event is acknowledged, and Teams is told by the walker."""
-    fresh.azure.faults.add(Fault(path="/sandbox/teams/*", status=429, retry_after=1))
-    fresh.subscribe()
-    fresh.redeploy()
-    assert not fresh.azure.teams.cards
-    assert get(fresh, "/api/v1/health").json()["due"]["waiting"] > 0
-    fresh.azure.faults.clear()
-    eventually(lambda: fresh.azure.teams.cards, "Teams is told")
+def test_the_walker_looks_again_when_the_grace_has_passed(tmp_path: Path) -> None:
+    """What is stranded and missing is no finding at once; a second later it is, with no further event."""
+    policy = tmp_path / "slow.toml"
+    policy.write_text('[grace]\norphaned-assignment = "1s"\nmissing-grant = "1s"\n', "utf-8")
+    with world(tmp_path, {"LAMI_POLICY": str(policy)}) as own:
+        own.subscribe()
+        own.redeploy()
+
+        def rules() -> set[str]:
+            return {one["rule"] for one in get(own, "/api/v1/findings").json()["value"]}
+
+        assert "identity-churn" in rules()
+        eventually(lambda: rules() >= {"orphaned-assignment", "missing-grant"}, "they open")
 
 
 def test_the_schedule_reconciles_when_it_is_time(tmp_path: Path) -> None:
@@ -153,9 +155,19 @@ def test_a_ticker_outlives_what_lami_raises_on_purpose() -> None:
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_fault_in_a_thread_ends_the_server_loudly(fresh: World) -> None:
     """A lami whose walker died would seem well: `serve_forever` ends with an error that names it."""
-    fresh.lami.table.close()  # what the walker asks next is a fault that nobody foresaw
+    held, broken = fresh.lami, threading.Event()
+
+    def clock() -> datetime:
+        if broken.is_set():
+            raise ZeroDivisionError
+        return datetime.now(UTC)
+
+    lami = assemble(held.settings, held.table, held.arm, held.channels, Watch(), clock)
+    server = Server(lami, port=0)
+    server.start()
+    broken.set()
     with pytest.raises(Permanent, match="walker died"):
-        fresh.server.serve_forever()
+        server.serve_forever()
 
 
 # --- end -------------------------------------------------------------------------------------------
@@ -182,20 +194,23 @@ def test_what_is_being_answered_is_finished_at_the_end(fresh: World) -> None:
 
 
 def test_closing_from_another_thread_ends_serve_forever(fresh: World) -> None:
-    """And leaves no thread of lami's behind."""
-    runner = threading.Thread(target=fresh.server.serve_forever)
+    """And leaves no thread behind."""
+    before = set(threading.enumerate())
+    server = Server(fresh.lami, port=0)
+    runner = threading.Thread(target=server.serve_forever)
     runner.start()
-    assert get(fresh, "/api/v1/health").status_code == 200
-    fresh.server.close()
+    eventually(lambda: server.port, "it is started")
+    assert requests.get(f"{server.url}/api/v1/health", timeout=10).status_code == 200
+    assert len(set(threading.enumerate()) - before) > 16
+    server.close()
     runner.join(20)
-    assert not runner.is_alive()
-    assert not [t.name for t in threading.enumerate() if t.name.startswith(("lami-", "waitress-"))]
+    eventually(lambda: not set(threading.enumerate()) - before, "its threads have ended")
 
 
 def test_many_requests_are_answered_at_once(fresh: World) -> None:
     """A slow Azure holds up the events that wait for it, and not the API."""
+    events = [written(fresh.azure, fresh.azure.estate.put(fresh.app(f"app-{n}")).id) for n in range(4)]
     fresh.azure.faults.add(Fault(path="*/workflows/*", slow=2.0))
-    events = [written(fresh.azure, fresh.app(f"app-{n}")) for n in range(4)]
     url = fresh.events_url
     senders = [
         threading.Thread(target=requests.post, args=(url,), kwargs={"json": e, "timeout": 60}) for e in events

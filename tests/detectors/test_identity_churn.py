@@ -1,0 +1,312 @@
+"""identity-churn: how identities changed, and what that strands and lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+import pytest
+
+from lami.core.ids import ResourceId
+from lami.core.model import (
+    Attached,
+    Carried,
+    Found,
+    Granted,
+    HolderState,
+    IdentityNews,
+    RoleAssignment,
+    Severity,
+    Term,
+    User,
+)
+from lami.detectors.identity_churn import IdentityChurn, classify
+from tests.core.builders import (
+    NOW,
+    P1,
+    P2,
+    P3,
+    at,
+    cause,
+    identity,
+    make_access,
+    make_assignment,
+    make_holder,
+    make_principal,
+    policy,
+    site,
+    workflow,
+)
+
+A, B, C = identity("id-a"), identity("id-b"), identity("id-c")
+PRINCIPALS = {A: "a" * 8, B: "b" * 8, C: "c" * 8}
+BORN, LATER = at(-1000), at(-10)
+
+
+def carries(system: str = "", *attached: ResourceId) -> Carried:
+    """The identities of a holder."""
+    return Carried(system, tuple(Attached(one, PRINCIPALS[one]) for one in attached))
+
+
+def churned(
+    was: Carried,
+    now: Carried,
+    present: bool = True,
+    born: datetime | None = None,
+    created: datetime | None = None,
+    deleted_since: bool = False,
+) -> HolderState:
+    """A holder whose baseline was one thing and who is seen to be another."""
+    return HolderState(
+        known=True,
+        present=present,
+        baseline=was,
+        observed=now,
+        born=born,
+        created=created,
+        deleted_since=deleted_since,
+        churned_at=NOW,
+        churn_cause=cause(),
+    )
+
+
+def only(state: HolderState, id: ResourceId | None = None) -> Found:
+    """The one churn of a holder."""
+    (found,) = IdentityChurn().detect(make_holder(state, id), policy())
+    return found
+
+
+def quiet(state: HolderState) -> bool:
+    """Whether nothing is found of a holder."""
+    return not list(IdentityChurn().detect(make_holder(state), policy()))
+
+
+CHANGES = [
+    # system only
+    pytest.param(carries(P1), carries(P2), "reissued", id="system off and on"),
+    pytest.param(carries(P1), carries(), "removed", id="system off"),
+    pytest.param(carries(), carries(P1), "added", id="system on"),
+    # user-assigned only
+    pytest.param(carries("", A), carries("", B), "replaced", id="one for another"),
+    pytest.param(carries("", A), carries(), "detached", id="the only one off"),
+    pytest.param(carries("", A, B), carries("", A), "detached", id="one of two off"),
+    pytest.param(carries(), carries("", A), "added", id="the first on"),
+    pytest.param(carries("", A), carries("", A, B), "added", id="a further one"),
+    pytest.param(carries("", A, B), carries("", A, C), "replaced", id="one of two for another"),
+    # between kinds
+    pytest.param(carries(P1), carries("", A), "replaced", id="system for user-assigned"),
+    pytest.param(carries("", A), carries(P1), "replaced", id="user-assigned for system"),
+    # Standard: system and several user-assigned
+    pytest.param(carries(P1, A), carries("", A), "removed", id="system off, user-assigned kept"),
+    pytest.param(carries(P1, A), carries(P1), "detached", id="user-assigned off, system kept"),
+    pytest.param(carries(P1, A), carries(P1, A, B), "added", id="a further one beside system"),
+    pytest.param(carries(P1, A), carries(P1, B), "replaced", id="one for another beside system"),
+    pytest.param(carries(P1, A), carries(P2, A), "reissued", id="system new, user-assigned kept"),
+    pytest.param(carries(P1, A, B), carries(P2, A), "reissued", id="system new and one off"),
+    pytest.param(carries(P1, A), carries("", B), "replaced", id="everything for another"),
+    pytest.param(carries(P1, A, B), carries(), "removed", id="everything off"),
+    pytest.param(carries("", A), carries(P1, A), "added", id="system on beside user-assigned"),
+    # nothing
+    pytest.param(carries(P1), carries(P1), "", id="system kept"),
+    pytest.param(carries(P1, A, B), carries(P1, B, A), "", id="another order"),
+    pytest.param(carries(), carries(), "", id="no identity at all"),
+]
+
+
+@pytest.mark.parametrize(("was", "now", "change"), CHANGES)
+@pytest.mark.parametrize("times", [(None, None), (BORN, BORN)], ids=["timeless", "same resource"])
+def test_each_change_of_the_contract(
+    was: Carried, now: Carried, change: str, times: tuple[datetime | None, datetime | None]
+) -> None:
+    """The same resource with other identities; nothing is found where they did not change."""
+    state = churned(was, now, born=times[0], created=times[1])
+    assert classify(state) == change
+    assert quiet(state) is not bool(change)
+
+
+@pytest.mark.parametrize(
+    ("state", "change"),
+    [
+        (churned(carries(P1), carries(P2), born=BORN, created=LATER), "recreated"),
+        (churned(carries(P1), carries(P2), deleted_since=True), "recreated"),
+        (churned(carries(P1, A), carries(P2, B), born=BORN, created=LATER), "recreated"),
+        (churned(carries(P1), carries(P1), born=BORN, created=LATER), ""),
+        (churned(carries(P1), carries(), present=False, deleted_since=True), "removed"),
+        (churned(carries("", A), carries(), present=False, deleted_since=True), "removed"),
+        (churned(carries(P1), carries("", A), deleted_since=True), "replaced"),
+        (replace(churned(carries(P1), carries(P2)), kind="userAssignedIdentity"), "recreated"),
+        (replace(churned(carries(P1), carries(), False), kind="userAssignedIdentity"), "removed"),
+    ],
+)
+def test_a_new_resource_under_the_old_name(state: HolderState, change: str) -> None:
+    """Known by its time of creation, or by a delete where the type tells no such time."""
+    assert classify(state) == change
+
+
+def test_a_late_delete_does_not_make_a_new_resource_of_the_same() -> None:
+    """Where both times of creation are known and equal, it is the resource it was."""
+    state = churned(carries(P1), carries(P2), born=BORN, created=BORN, deleted_since=True)
+    assert classify(state) == "reissued"
+
+
+def test_a_redeploy_in_place_is_nothing() -> None:
+    """The resource was written and even made again, and its identities are those expected."""
+    assert quiet(churned(carries(P1, A), carries(P1, A), born=BORN, created=LATER))
+
+
+def test_a_holder_without_a_baseline_has_no_churn() -> None:
+    """One that was never seen, and one just seen for the first time."""
+    assert quiet(replace(churned(carries(), carries(P1)), known=False))
+    assert quiet(HolderState(known=True, present=True, baseline=carries(P1), observed=carries(P1)))
+
+
+def test_a_principal_has_no_churn() -> None:
+    """Only holders have identities."""
+    assert not list(IdentityChurn().detect(make_principal(), policy()))
+
+
+def test_a_slot_is_named_with_its_app() -> None:
+    """`app/slot`, with the short ids of both principals."""
+    found = only(churned(carries(P1), carries(P2)), site("orders", "staging"))
+    assert found.title == "orders/staging was given a new system identity: aaaaaaaa became bbbbbbbb"
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "detail"),
+    [
+        (carries(P1), carries(P2), {"principalId": P2, "previousPrincipalId": P1}),
+        (carries(P1), carries(), {"previousPrincipalId": P1}),
+        (carries(), carries(P1), {"principalId": P1}),
+        (carries("", A), carries("", B), {"principalId": PRINCIPALS[B], "previousPrincipalId": PRINCIPALS[A]}),
+        (carries(P1), carries("", A), {"principalId": PRINCIPALS[A], "previousPrincipalId": P1}),
+        (carries("", A), carries(P1), {"principalId": P1, "previousPrincipalId": PRINCIPALS[A]}),
+        (carries(P1, A), carries(P1), {"previousPrincipalId": PRINCIPALS[A]}),
+        (carries(P1), carries(P1, A), {"principalId": PRINCIPALS[A]}),
+        (
+            carries(P1, A),
+            carries(P1, B),
+            {"principalId": PRINCIPALS[B], "previousPrincipalId": PRINCIPALS[A]},
+        ),
+    ],
+)
+def test_the_detail_names_who_came_and_who_went(
+    was: Carried, now: Carried, detail: Mapping[str, str]
+) -> None:
+    """A system identity that stayed is neither."""
+    found = only(churned(was, now))
+    assert {name: value for name, value in found.detail.items() if name != "change"} == detail
+
+
+@pytest.mark.parametrize(("was", "now", "change"), [case for case in CHANGES if case.values[2]])
+def test_how_grave_it_is(was: Carried, now: Carried, change: str) -> None:
+    """An identity added strands nothing; every other change is as the policy says."""
+    severity: Severity = "low" if change == "added" else "high"
+    assert only(churned(was, now)).severity == severity
+
+
+@pytest.mark.parametrize(("was", "now", "change"), [case for case in CHANGES if case.values[2]])
+def test_a_title_has_no_whole_id(was: Carried, now: Carried, change: str) -> None:
+    """Short names only, and no loose end where nothing is to be named."""
+    title = only(churned(was, now)).title
+    assert title.startswith("claims-intake ")
+    assert P1 not in title
+    assert title == title.strip()
+    assert change
+
+
+def test_the_key_is_the_baselines_and_the_telling_the_present_ones() -> None:
+    """P1 to P2 to P3 is one drift that is told again; accepted in between it would be another."""
+    two, three = churned(carries(P1), carries(P2)), churned(carries(P1), carries(P3))
+    assert only(two).key == only(three).key
+    assert only(two).telling != only(three).telling
+    assert only(churned(carries(P2), carries(P3))).key != only(two).key
+    assert only(churned(carries(P1, A), carries(P2, A))).key != only(two).key
+
+
+# --- what it strands and lacks ---------------------------------------------------------------------
+
+
+def said(*lines: RoleAssignment, version: int = 1) -> Granted:
+    """What a principal last said it is granted."""
+    return Granted(version, tuple((line.id.text, line.access, line.role.name) for line in lines))
+
+
+READS = Term(make_access(), "Reader")
+OLD, NEW = make_assignment("old", P1), make_assignment("new", P2)
+
+
+def redeployed(**principals: Granted) -> HolderState:
+    """P1 became P2, one access is expected; `old` and `new` are what the two last said."""
+    return replace(
+        churned(carries(P1), carries(P2)),
+        terms={READS.access.key: READS},
+        granted={{"old": P1, "new": P2}[name]: granted for name, granted in principals.items()},
+    )
+
+
+def test_what_is_stranded_and_what_is_missing() -> None:
+    """Both are counted in the title, named in the notes, and mended by the commands."""
+    found = only(redeployed(old=said(OLD), new=said()))
+    assert found.title == (
+        "claims-intake was given a new system identity: aaaaaaaa became bbbbbbbb; "
+        "1 role assignment stranded; 1 missing"
+    )
+    assert found.notes == (
+        "Stranded: Reader at resource group rg-claims",
+        "Missing: Reader at resource group rg-claims",
+    )
+    create, delete = found.remediation
+    assert "create" in create
+    assert P2 in create
+    assert "delete" in delete
+    assert OLD.id.text in delete
+
+
+def test_nothing_is_missing_that_the_successor_has_or_that_is_not_known() -> None:
+    """Its own assignment of the same access is enough; and an unheard principal lacks nothing."""
+    assert only(redeployed(old=said(), new=said(NEW))).notes == ()
+    assert only(redeployed(old=said(), new=Granted(0))).notes == ()
+    assert only(redeployed(old=said())).notes == ()
+
+
+def test_what_was_withdrawn_is_not_missing() -> None:
+    """Only what is expected now."""
+    state = redeployed(old=said(), new=said())
+    assert only(replace(state, terms={READS.access.key: replace(READS, count=2)})).notes == ()
+
+
+def test_a_deleted_app_strands_and_lacks_nothing() -> None:
+    """Nobody is there to be refused."""
+    state = replace(redeployed(old=said(OLD)), observed=carries(), present=False)
+    assert only(state).notes == ("Stranded: Reader at resource group rg-claims",)
+
+
+def swapped(*heard: ResourceId) -> HolderState:
+    """One attached identity for another; A was granted something, and `heard` have said what they are."""
+    news = {A: IdentityNews(1, PRINCIPALS[A], said(OLD).grants), B: IdentityNews(1, PRINCIPALS[B])}
+    return replace(
+        churned(carries("", A), carries("", B)),
+        identities={one.key: news[one] for one in heard},
+    )
+
+
+def test_a_swapped_identity_lacks_what_the_old_one_had() -> None:
+    """Said once the new one has been heard, and not before; no command, as it may serve others too."""
+    found = only(swapped(A, B))
+    assert found.notes == ("Missing: Reader at resource group rg-claims",)
+    assert found.remediation == ()
+    assert only(swapped(A)).notes == ()
+
+
+def test_an_identity_names_the_apps_that_use_it() -> None:
+    """Who is affected by a shared identity's churn."""
+    state = replace(
+        churned(carries(P1), carries(P2)),
+        kind="userAssignedIdentity",
+        users={workflow("w").key: User(workflow("w"), 1, True)},
+        oddity="something strange",
+    )
+    found = only(state, identity("id-shared"))
+    assert found.notes == ("Used by: w", "something strange")
+    assert found.subject.kind == "userAssignedIdentity"
