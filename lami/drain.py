@@ -130,16 +130,25 @@ class Drain:
             for owed in waiting:
                 if owed not in free and owed.claimed_until is not None:
                     self._leave(around, subject, owed, owed.claimed_until)
-            if not free:
+            claimed += [(subject, owed) for owed in self._claim(around, subject, free, now)]
+        self._tell(around, claimed)
+
+    def _claim(self, around: _Round, subject: Subject, free: Sequence[Owed], now: datetime) -> list[Owed]:
+        """Claim what can be claimed: all in one transaction, or each alone where another worker has some."""
+        claimed: list[Owed] = []
+        for batch in (free, *([owed] for owed in free)):
+            left = [owed for owed in batch if owed not in claimed]
+            if not left:
                 continue
             try:
-                around.books[subject] = self._tools.books.claim(loaded, free, now + LEASE)
+                around.books[subject] = self._tools.books.claim(around.books[subject], left, now + LEASE)
             except Conflict:
-                for owed in free:
-                    self._leave(around, subject, owed, now + LEASE)
                 continue
-            claimed += [(subject, owed) for owed in free]
-        self._tell(around, claimed)
+            claimed += left
+        for owed in free:
+            if owed not in claimed:
+                self._leave(around, subject, owed, now + LEASE)
+        return claimed
 
     def _leave(self, around: _Round, subject: Subject, owed: Owed, until: datetime) -> None:
         """Another worker is telling these alerts: look after it, in case it dies."""
