@@ -34,6 +34,8 @@ from lami.store.table import Conflict
 
 log = logging.getLogger(__name__)
 
+MOST_CLAIMED = 50
+"""How many debts of a book are told in one drain: crossing them off must fit a transaction."""
 LEASE = timedelta(minutes=5)
 """How long a worker has to tell the alerts it claimed; after that another may."""
 RETRY = timedelta(seconds=30)
@@ -53,11 +55,16 @@ class Told:
 
 @dataclass(slots=True)
 class _Round:
-    """The books of one drain in the order they were reached, as they are now, and what is left to do."""
+    """The books of one drain in the order they were reached, as they are now, and what is left to do.
+
+    `met` are the debts whose messages were delivered here: only those may be crossed off. What another worker
+    adds to a book meanwhile is that worker's to pay.
+    """
 
     books: dict[Subject, Loaded] = field(default_factory=dict)
     left: dict[tuple[Subject, str], tuple[OwedAlert, ...]] = field(default_factory=dict)
     skipped: set[tuple[Subject, str]] = field(default_factory=set)
+    met: set[tuple[Subject, str]] = field(default_factory=set)
     later: list[Due] = field(default_factory=list)
     handled: list[Handled] = field(default_factory=list)
 
@@ -89,6 +96,7 @@ class Drain:
         for root in roots:
             around.books[root.book.subject] = root
         self._messages(around)
+        around.met = {(subject, owed.id) for subject, one in around.books.items() for owed in one.book.owed}
         self._alerts(around)
         self._looks(around)
         self._index(around)
@@ -130,7 +138,9 @@ class Drain:
             for owed in waiting:
                 if owed not in free and owed.claimed_until is not None:
                     self._leave(around, subject, owed, owed.claimed_until)
-            claimed += [(subject, owed) for owed in self._claim(around, subject, free, now)]
+            for owed in free[MOST_CLAIMED:]:
+                self._leave(around, subject, owed, now)
+            claimed += [(subject, owed) for owed in self._claim(around, subject, free[:MOST_CLAIMED], now)]
         self._tell(around, claimed)
 
     def _claim(self, around: _Round, subject: Subject, free: Sequence[Owed], now: datetime) -> list[Owed]:
@@ -151,7 +161,7 @@ class Drain:
         return claimed
 
     def _leave(self, around: _Round, subject: Subject, owed: Owed, until: datetime) -> None:
-        """Another worker is telling these alerts: look after it, in case it dies."""
+        """Somebody else, or this worker's next drain, tells these alerts: see to it that it is done."""
         around.skipped.add((subject, owed.id))
         around.later.append(Due(until, "drain", owed.cause, subject))
 
@@ -254,6 +264,7 @@ class Drain:
                 self._reached(around, self._tools.books.load(subject))
                 continue
             around.books[subject] = committed
+            around.met.add((subject, f"{committed.book.version:012d}"))
             return
 
     # --- 3. later looks ---
@@ -295,6 +306,8 @@ class Drain:
         for subject, loaded in reversed(around.books.items()):
             left: dict[str, Owed | None] = {}
             for owed in loaded.book.owed:
+                if (subject, owed.id) not in around.met:
+                    continue
                 alerts = owed.alerts if (subject, owed.id) in around.skipped else ()
                 alerts = around.left.get((subject, owed.id), alerts)
                 if not alerts:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from threading import Lock
 from typing import Literal
 
 from lami.core.decode import Ignored, decode
@@ -77,6 +78,7 @@ class Service:
         self._drain = drain
         self._watch = watch
         self.reconciler = reconciler
+        self._counting = Lock()
         self.counts: Counter[str] = Counter()
         """How many events had which outcome since this process started."""
 
@@ -95,7 +97,8 @@ class Service:
         return self._counted(Outcome("", "rejected", reason))
 
     def _counted(self, outcome: Outcome) -> Outcome:
-        self.counts[outcome.outcome] += 1
+        with self._counting:
+            self.counts[outcome.outcome] += 1
         self._watch(outcome)
         return outcome
 

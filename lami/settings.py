@@ -11,7 +11,7 @@ from email.utils import parseaddr
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal, TypeVar, get_args
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from lami.channels.email import SmtpServer
 from lami.channels.targets import TEAMS_HOSTS, TOPIC_HOSTS, LoopbackTargets, PublicTargets, Targets
@@ -105,10 +105,7 @@ def read(environment: Mapping[str, str]) -> Settings:
 def read_for_functions(environment: Mapping[str, str]) -> Settings:
     """The same under Azure Functions, where a store in a file and an open API are faults."""
     reader = _Reader(environment)
-    if environment.get("LAMI_STORE", "sqlite:").startswith("sqlite:"):
-        reader.fault("LAMI_STORE", "an SQLite file does not outlive a function app's instance: use a table")
-    if environment.get("LAMI_AUTH", "none") == "none":
-        reader.fault("LAMI_AUTH", "`none` would open API and page to everybody: use `key` or `easyauth`")
+    reader.for_functions()
     return reader.settings()
 
 
@@ -122,6 +119,13 @@ class _Reader:
     def fault(self, name: str, what: str) -> None:
         """Note one fault."""
         self._faults.append(f"{name}: {what}")
+
+    def for_functions(self) -> None:
+        """Note what is a fault under Azure Functions only, set or left to its default."""
+        if self._text("LAMI_STORE", "sqlite:").startswith("sqlite:"):
+            self.fault("LAMI_STORE", "an SQLite file does not outlive a function app's instance: use a table")
+        if self._text("LAMI_AUTH", "none") == "none":
+            self.fault("LAMI_AUTH", "`none` would open API and page to everybody: use `key`")
 
     def settings(self) -> Settings:
         """The settings, or `BadSettings` with all faults."""
@@ -223,7 +227,7 @@ class _Reader:
 
     def _store(self, loopback: bool) -> str:
         text = self._text("LAMI_STORE", "sqlite:///lami.db")
-        url = urlsplit(text) if "://" in text else None
+        url = _split(text) if "://" in text else None
         if text.startswith("sqlite:///") and len(text) > len("sqlite:///"):
             return text
         if any(text.startswith(start) or f";{start}" in text for start in _DEVELOPMENT):
@@ -241,13 +245,15 @@ class _Reader:
 
     def _https(self, name: str, default: str, loopback: bool) -> str:
         text = self._text(name, default)
-        url = urlsplit(text)
-        here = _is_loopback(url.hostname or "")
-        if url.scheme == "https" and url.hostname and not (here and not loopback):
+        url = _split(text)
+        host = url.hostname or ""
+        here = _is_loopback(host)
+        if url.scheme == "https" and host and (loopback if here else not _is_private(host)):
             return text
         if not text or (url.scheme == "http" and here and loopback):
             return text
-        wanted = "an https URL" + ("" if loopback else "; http to loopback needs LAMI_LOOPBACK=1")
+        wanted = "an https URL of a public host"
+        wanted += "" if loopback else "; loopback, also over http, needs LAMI_LOOPBACK=1"
         self.fault(name, f"is {wanted}")
         return text
 
@@ -265,7 +271,7 @@ class _Reader:
 
     def _public_url(self) -> str:
         text = self._text("LAMI_PUBLIC_URL")
-        url = urlsplit(text)
+        url = _split(text)
         if text and (url.scheme not in ("https", "http") or not url.hostname):
             self.fault("LAMI_PUBLIC_URL", "is an http or https URL")
         return text.rstrip("/")
@@ -287,19 +293,15 @@ class _Reader:
         text = self._text("LAMI_SMTP_URL")
         if not text:
             return None
-        url = urlsplit(text)
-        try:
-            port = url.port or 587
-        except ValueError:
-            port = 0
-        if url.scheme != "smtp" or not url.hostname or not port:
+        url = _split(text)
+        if url.scheme != "smtp" or not url.hostname:
             self.fault("LAMI_SMTP_URL", "is smtp://user:password@host:587")
             return None
         here = _is_loopback(url.hostname)
         if here and not loopback:
             self.fault("LAMI_SMTP_URL", "a loopback address needs LAMI_LOOPBACK=1")
         user, password = unquote(url.username or ""), unquote(url.password or "")
-        return SmtpServer(url.hostname, port, user, password, starttls=not here)
+        return SmtpServer(url.hostname, url.port or 587, user, password, starttls=not here)
 
     def _policy(self) -> Policy:
         packaged, path = packaged_policy(), self._text("LAMI_POLICY")
@@ -315,6 +317,24 @@ class _Reader:
 def _is_address(text: str) -> bool:
     plain = parseaddr(text)[1]
     return bool(re.fullmatch(r"[^@\s,]+@[^@\s,]+", plain)) and not any(c in text for c in "\r\n")
+
+
+def _split(text: str) -> SplitResult:
+    """A URL taken apart; one of nothing where it is none."""
+    try:
+        url = urlsplit(text)
+        _ = url.port  # Read here, since it is only checked when read.
+    except ValueError:
+        return urlsplit("")
+    return url
+
+
+def _is_private(host: str) -> bool:
+    """Whether the host is an address that the internet does not route to."""
+    try:
+        return not ip_address(host).is_global
+    except ValueError:
+        return False
 
 
 def _is_loopback(host: str) -> bool:

@@ -167,9 +167,6 @@ class Sandbox:
                 f"  export LAMI_SMTP_URL={self.mail_url} LAMI_EMAIL_FROM=lami@contoso.example",
                 "  export LAMI_EMAIL_TO=robin@contoso.example",
                 f"  export LAMI_EVENTGRID_TOPIC_ENDPOINT={self.topic_url}",
-                "",
-                f"  curl -X POST {self.url}/sandbox/subscribe -d "
-                '\'{"url": "http://127.0.0.1:PORT/api/events"}\'   # once lami serve is up',
             )
         )
 

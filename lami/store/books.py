@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from lami.core.model import Book, Decision, Entry, Finding, Owed, Subject
 from lami.store import rows
-from lami.store.table import Conflict, Create, Delete, Operation, Put, Replace, Table
+from lami.store.table import Conflict, Create, Delete, Operation, Put, Replace, Table, batched
 
 T = TypeVar("T")
 
@@ -78,7 +78,10 @@ class Books:
         return _with_owed(Loaded(after, kept, written), left or {}, {})
 
     def claim(self, loaded: Loaded, owed: Sequence[Owed], until: datetime) -> Loaded:
-        """Mark outbox rows as being told by this worker; raises `Conflict` where another one has them."""
+        """Mark outbox rows as being told by this worker; raises `Conflict` where another one has them.
+
+        One transaction, so at most 100 rows.
+        """
         claimed = [replace(row, claimed_until=until) for row in owed]
         operations = [
             Replace(rows.owed_key(row.id), rows.pack(row), loaded.etags[rows.owed_key(row.id)])
@@ -92,11 +95,10 @@ class Books:
 
         A row that another worker rewrote or removed meanwhile is left as that worker has it.
         """
-        operations = _rewrites(loaded, left)
-        etags: Mapping[str, str] = {}
-        if operations:
+        etags: dict[str, str] = {}
+        for operations in batched(_rewrites(loaded, left)):
             try:
-                etags = self._table.transact(loaded.book.subject.partition, operations)
+                etags |= self._table.transact(loaded.book.subject.partition, operations)
             except Conflict:
                 for operation in operations:
                     self._settle_one(loaded.book.subject, operation)

@@ -52,7 +52,7 @@ _NEWEST = 999_999_999_999
 PROPERTY = 30_000
 """Characters a property; Table Storage takes 32 Ki."""
 DEFLATE_FROM = 24_000
-"""JSON longer than this is deflated."""
+"""Bytes; JSON longer than this is deflated. In UTF-16, which Table Storage counts, it is never longer."""
 ROW = 400_000
 """Characters a row; Table Storage takes 512 Ki, keys and names included."""
 
@@ -75,9 +75,10 @@ class Head:
 
 def pack(value: object) -> Values:
     """A value as the properties of a row."""
-    text = msgspec.json.encode(value, enc_hook=_plain).decode()
-    if len(text) > DEFLATE_FROM:
-        text = "z" + base64.b64encode(zlib.compress(text.encode(), 6)).decode()
+    data = msgspec.json.encode(value, enc_hook=_plain)
+    text = data.decode()
+    if len(data) > DEFLATE_FROM:
+        text = "z" + base64.b64encode(zlib.compress(data, 6)).decode()
     return {f"d{n}": text[at : at + PROPERTY] for n, at in enumerate(range(0, len(text), PROPERTY))}
 
 

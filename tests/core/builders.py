@@ -1,4 +1,4 @@
-"""Builders of lami's nouns for tests: everything has a sensible default, a test names only what it is about."""
+"""Builders of lami's nouns: everything has a sensible default, so a test names only what it is about."""
 
 from __future__ import annotations
 
@@ -88,6 +88,8 @@ def at(seconds: float) -> datetime:
     return NOW + timedelta(seconds=seconds)
 
 
+LONG_AGO = at(-3600)
+
 # --- ids -------------------------------------------------------------------------------------------
 
 
@@ -145,7 +147,9 @@ def rules(text: str = "", watched: Iterable[str] = (SUB,), patience: timedelta =
 # --- what is seen ----------------------------------------------------------------------------------
 
 
-def make_access(role: RoleDefinition = READER, scope: ResourceId | None = None, condition: str = "") -> Access:
+def make_access(
+    role: RoleDefinition = READER, scope: ResourceId | None = None, condition: str = ""
+) -> Access:
     """A role at a scope."""
     return Access(role.id, scope or group(), condition)
 
@@ -156,7 +160,7 @@ def make_assignment(
     role: RoleDefinition = READER,
     scope: ResourceId | None = None,
     condition: str = "",
-    created: datetime | None = at(-3600),
+    created: datetime | None = LONG_AGO,
     changed: datetime | None = None,
 ) -> RoleAssignment:
     """A role assignment as ARM shows it; written once unless `changed` says otherwise."""
@@ -202,8 +206,8 @@ def make_grant(
     scope: ResourceId | None = None,
     condition: str = "",
     present: bool = True,
-    created: datetime | None = at(-3600),
-    newest: datetime = at(-3600),
+    created: datetime | None = LONG_AGO,
+    newest: datetime = LONG_AGO,
     tolerated: bool = False,
 ) -> Grant:
     """A grant as a principal's book holds it."""

@@ -48,7 +48,11 @@ def deleted(seconds: float) -> Told:
         pytest.param(NOTHING, deleted(-1), BELIEVE, id="a delete of what was never seen"),
         pytest.param(NOTHING, wrote(-1), DOUBT, id="404 after a write"),
         pytest.param(HELD, wrote(-1), DOUBT, id="404 after a write of what is held"),
-        pytest.param(GONE, wrote(-50), BELIEVE, id="gone, and an older write is told late: no news"),
+        pytest.param(GONE, wrote(-50 - SKEWED), BELIEVE, id="gone, and an older write is told late: no news"),
+        pytest.param(
+            GONE, wrote(-49 - SKEWED), BELIEVE_FOR_NOW, id="older by less than SKEW: perhaps after it"
+        ),
+        pytest.param(GONE, wrote(-50), BELIEVE_FOR_NOW, id="a write as new as the absence"),
         pytest.param(GONE, wrote(-49), DOUBT, id="404 after a newer write of what is gone"),
     ],
 )

@@ -10,8 +10,8 @@ from lami.core.decide_holder import decide_holder
 from lami.core.ids import ResourceId
 from lami.core.model import (
     Absent,
-    Access,
     Acceptance,
+    Access,
     Attached,
     Book,
     Carried,
@@ -133,9 +133,7 @@ def test_a_recreated_app_is_one_finding_and_both_principals_hear_of_it() -> None
 
 def test_a_deleted_app_sheds_its_principal_and_keeps_its_book() -> None:
     """The delete is seen, remembered and a churn; the expected access stays for who comes back."""
-    decision = holder_step(
-        expecting(), told(workflow(), "delete", at(100), "event-2"), Absent(), now=at(101)
-    )
+    decision = holder_step(expecting(), told(workflow(), "delete", at(100), "event-2"), Absent(), now=at(101))
     state = state_of(decision)
     assert (state.present, state.observed, state.deleted_since) == (False, Carried(), True)
     assert state.gone_at == at(100)

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from lami.core.decide_principal import Sight, decide_principal
-from lami.core.model import Absent, Access, Acceptance, Book, Decision, Finding, Grant, PrincipalState, Term
+from lami.core.model import Absent, Acceptance, Access, Book, Decision, Finding, Grant, PrincipalState, Term
 from lami.core.stimuli import Accepted, Again, Reconciled, Stimulus, Taken
 from lami.errors import Permanent
 from tests.core.builders import (
@@ -29,7 +29,6 @@ from tests.core.builders import (
     identity,
     make_access,
     make_assignment,
-    make_carrier,
     make_grant,
     make_holder,
     make_principal,
@@ -279,7 +278,9 @@ def test_what_a_holder_expects_is_accepted() -> None:
     decision = principal_step(make_principal(), says_carries(terms=[term]))
     assert counts(decision) == {term.access: 1}
     assert messages(decision) == {TO_APP}
-    granted = principal_step(decision.book, told(A1, time=at(-1)), make_assignment(role=OWNER, created=at(-2)))
+    granted = principal_step(
+        decision.book, told(A1, time=at(-1)), make_assignment(role=OWNER, created=at(-2))
+    )
     assert granted.opened == ()
 
 
@@ -347,7 +348,9 @@ def test_grace_that_began_anew_is_waited_for() -> None:
 def test_a_grant_made_to_a_shed_principal_is_not_expected() -> None:
     """Nothing is folded while it is shed."""
     book = shed(carried()).book
-    decision = principal_step(book, told(A1, time=at(1), id="event-2"), make_assignment(created=NOW), now=at(2))
+    decision = principal_step(
+        book, told(A1, time=at(1), id="event-2"), make_assignment(created=NOW), now=at(2)
+    )
     assert counts(decision) == {}
 
 
@@ -420,9 +423,7 @@ def test_accepting_an_orphan_tolerates_that_assignment_and_no_later_one() -> Non
     assert grant_of(decision).tolerated
     assert not decision.book.findings
     again = make_assignment(created=at(450))
-    book = principal_step(
-        decision.book, told(A1, "delete", at(440), "event-2"), again, now=at(452)
-    ).book
+    book = principal_step(decision.book, told(A1, "delete", at(440), "event-2"), again, now=at(452)).book
     book = principal_step(book, told(A1, time=at(451), id="event-3"), again, now=at(452)).book
     (other,) = book.findings.values()
     assert other.id != finding.id

@@ -90,7 +90,7 @@ def test_what_changes_a_principals_digest(others: list[Line]) -> None:
 
 
 def test_nothing_is_nothing() -> None:
-    """What is gone, was never seen, or is no such subject has the empty digest; an app without identity not."""
+    """What is gone, was never seen, or is no such subject has the empty digest."""
     app = holder_step(make_holder(), told(workflow()), APP).book
     gone = holder_step(app, told(workflow(), "delete", id="event-2"), Absent()).book
     assert digests.of_book(gone, SUB) == digests.of_grants([]) == digests.NOTHING

@@ -107,7 +107,7 @@ def test_ids_tell_rule_subject_and_drift_apart() -> None:
 
 
 def test_grace_is_over_exactly_when_it_is_over() -> None:
-    """Drift waits until it has stood for the whole grace, from when it began and not from when it was seen."""
+    """Drift waits until it has stood for the whole grace, from when it began."""
     drift = found(rule="orphaned-assignment", since=at(-100))
     early = settled(drift, now=at(-100) + GRACE - timedelta(microseconds=1))
     assert (early.findings, early.waiting) == ({}, (drift,))

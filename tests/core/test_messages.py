@@ -1,4 +1,4 @@
-"""Messages: what a book says is made from its state when it is said, so a later one contains every earlier."""
+"""Messages: what a book says is made from its state when it is said, so the later contains the earlier."""
 
 from __future__ import annotations
 
@@ -96,7 +96,9 @@ def test_a_principal_sends_no_holders_message(kind: MessageKind) -> None:
     with pytest.raises(TypeError):
         compose(make_principal(), owed(kind, Subject("holder", "x")), cause(), WATCHED)
     with pytest.raises(TypeError):
-        compose(Book(Subject("role", P1), RoleState()), owed("grants", Subject("holder", "x")), cause(), WATCHED)
+        compose(
+            Book(Subject("role", P1), RoleState()), owed("grants", Subject("holder", "x")), cause(), WATCHED
+        )
 
 
 def test_whom_an_app_carries() -> None:

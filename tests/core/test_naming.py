@@ -50,7 +50,9 @@ def test_a_principal_nobody_carries_is_named_by_type_and_short_id() -> None:
 
 def test_a_principal_is_named_by_who_carries_it_now() -> None:
     """Those that have shed it are named only where nobody carries it any longer."""
-    carried = make_principal(carriers=[make_carrier(workflow("a")), make_carrier(workflow("b"), carries=False)])
+    carried = make_principal(
+        carriers=[make_carrier(workflow("a")), make_carrier(workflow("b"), carries=False)]
+    )
     shed = make_principal(carriers=[make_carrier(workflow("b"), carries=False)])
     assert naming.subject_of(carried).name == "a"
     assert naming.subject_of(shed).name == "b"
@@ -70,7 +72,9 @@ def test_many_carriers_are_counted() -> None:
 
 def test_owners_are_named_once() -> None:
     """The owners of those that carry a principal now, sorted; else of those that did."""
-    carriers = [replace(make_carrier(workflow(name)), owner=who) for name, who in zip("abc", "yxy", strict=True)]
+    carriers = [
+        replace(make_carrier(workflow(name)), owner=who) for name, who in zip("abc", "yxy", strict=True)
+    ]
     gone = replace(make_carrier(workflow("d"), carries=False), owner="z")
     assert naming.subject_of(make_principal(carriers=[*carriers, gone])).owner == "x, y"
     assert naming.subject_of(make_principal(carriers=[gone])).owner == "z"

@@ -178,7 +178,11 @@ def test_a_slot_is_named_with_its_app() -> None:
         (carries(P1), carries(P2), {"principalId": P2, "previousPrincipalId": P1}),
         (carries(P1), carries(), {"previousPrincipalId": P1}),
         (carries(), carries(P1), {"principalId": P1}),
-        (carries("", A), carries("", B), {"principalId": PRINCIPALS[B], "previousPrincipalId": PRINCIPALS[A]}),
+        (
+            carries("", A),
+            carries("", B),
+            {"principalId": PRINCIPALS[B], "previousPrincipalId": PRINCIPALS[A]},
+        ),
         (carries(P1), carries("", A), {"principalId": PRINCIPALS[A], "previousPrincipalId": P1}),
         (carries("", A), carries(P1), {"principalId": P1, "previousPrincipalId": PRINCIPALS[A]}),
         (carries(P1, A), carries(P1), {"previousPrincipalId": PRINCIPALS[A]}),

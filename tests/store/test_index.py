@@ -1,0 +1,196 @@
+"""The index: copies that help to find things, harmless to write twice, never older than they were."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta, timezone
+from uuid import uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lami.core.ids import ResourceId
+from lami.core.model import Entry, Finding, Subject
+from lami.store.azure_tables import from_connection_string
+from lami.store.index import Index, IndexedFinding, days
+from lami.store.sqlite import SqliteTable
+from lami.store.table import Table
+from tests.core.builders import (
+    ELSEWHERE,
+    HOSTILE,
+    NOW,
+    OWNER,
+    P1,
+    P2,
+    SUB,
+    assignment_id,
+    at,
+    group,
+    make_assignment,
+    make_principal,
+    principal_step,
+    told,
+    workflow,
+)
+
+PRINCIPAL = Subject("principal", P1)
+GRANT = make_assignment(role=OWNER, created=at(-9))
+DECISION = principal_step(make_principal(), told(GRANT.id, time=at(-8)), GRANT)
+(FINDING,) = DECISION.book.findings.values()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("azurite", marks=pytest.mark.azurite)])
+def table(request: pytest.FixtureRequest) -> Iterator[Table]:
+    """An empty table, on each back end."""
+    opened: Table = SqliteTable(":memory:")
+    if request.param == "azurite":
+        opened = from_connection_string(request.getfixturevalue("azurite"), f"t{uuid4().hex}")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def index() -> Iterator[Index]:
+    """An empty index in memory."""
+    table = SqliteTable(":memory:")
+    yield Index(table)
+    table.close()
+
+
+# --- whose assignment ------------------------------------------------------------------------------
+
+
+def test_an_assignments_name_keeps_all_its_principals(index: Index) -> None:
+    """A name can be used again: the second principal is added, in any casing of the id and however often."""
+    one = assignment_id()
+    assert index.principals_of(one) == ()
+    for id, principal in ((one, P1), (ResourceId(one.text.upper()), P2), (one, P1)):
+        index.add_principal(id, principal)
+    assert index.principals_of(one) == index.principals_of(ResourceId(one.text.lower())) == (P1, P2)
+    assert index.principals_of(assignment_id("a2")) == ()
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_an_assignment_of_any_name(index: Index, name: str) -> None:
+    """No name is too strange for a key."""
+    index.add_principal(assignment_id(name, group(name)), P1)
+    assert index.principals_of(assignment_id(name, group(name))) == (P1,)
+
+
+# --- the timeline ----------------------------------------------------------------------------------
+
+
+def entries_at(time: datetime, number: int = 1) -> tuple[Entry, ...]:
+    """The entries of a commit at this time."""
+    return tuple(replace(e, at=time, id=f"{e.id}-{number}") for e in DECISION.entries)
+
+
+def on(index: Index, day: date) -> set[str]:
+    """The ids of the entries of a day."""
+    return {entry.id for entry in index.entries_of(day)}
+
+
+def test_entries_are_copied_into_their_day(table: Table) -> None:
+    """By UTC, also where the time is written in another zone; twice is once."""
+    index = Index(table)
+    midnight = datetime(2026, 11, 25, tzinfo=UTC)
+    before = entries_at(midnight - timedelta(microseconds=1), 1)
+    after = entries_at(midnight.astimezone(timezone(timedelta(hours=-8))), 2)
+    for _ in range(2):
+        index.add_entries([("cause-1", before), ("cause-2", after), ("cause-3", ())])
+    assert on(index, date(2026, 11, 24)) == {entry.id for entry in before}
+    assert on(index, date(2026, 11, 25)) == {entry.id for entry in after}
+    assert len(list(index.entries_of(date(2026, 11, 25)))) == len(after)
+
+
+def test_a_copy_is_the_entry_itself(index: Index) -> None:
+    """With its hash, so that it can be compared with the book's."""
+    index.add_entries([("cause-1", DECISION.entries)])
+    assert sorted(index.entries_of(NOW.date()), key=lambda e: e.id) == list(DECISION.entries)
+
+
+def test_more_commits_of_one_cause_than_a_transaction_holds(index: Index) -> None:
+    """A redeploy of many grants shares a partition, and is written in several transactions."""
+    commits = [("cause-1", entries_at(at(number), number)) for number in range(230)]
+    index.add_entries(commits)
+    assert len(on(index, NOW.date())) == 230 * len(DECISION.entries)
+
+
+# --- findings --------------------------------------------------------------------------------------
+
+
+def copy(revision: int) -> Finding:
+    """The finding as a commit left it."""
+    return replace(FINDING, revision=revision, title=f"as of {revision}")
+
+
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=8))
+def test_an_older_revision_never_replaces_a_newer(revisions: list[int]) -> None:
+    """In whichever order the copies are paid, the newest stands."""
+    index = Index(SqliteTable(":memory:"))
+    for revision in revisions:
+        index.put_finding(copy(revision), PRINCIPAL)
+    newest = copy(max(revisions))
+    assert index.finding(FINDING.id) == IndexedFinding(newest, PRINCIPAL)
+    assert [one.finding for one in index.findings()] == [newest]
+
+
+def test_copies_that_race_leave_the_newest(table: Table) -> None:
+    """Whoever loses a race compares again."""
+    index = Index(table)
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda revision: index.put_finding(copy(revision), PRINCIPAL), range(1, 13)))
+    indexed = index.finding(FINDING.id)
+    assert indexed is not None
+    assert indexed.finding.revision == 12
+
+
+def test_findings_of_any_status_are_found(index: Index) -> None:
+    """By id and among all; of what was never copied there is none."""
+    resolved = replace(FINDING, id="f-other", status="resolved", resolved_at=NOW)
+    index.put_finding(FINDING, PRINCIPAL)
+    index.put_finding(resolved, Subject("holder", workflow().text))
+    assert {one.finding.id for one in index.findings()} == {FINDING.id, "f-other"}
+    assert index.finding("f-other") == IndexedFinding(resolved, Subject("holder", workflow().text))
+    assert index.finding("f-none") is None
+
+
+# --- digests and notes -----------------------------------------------------------------------------
+
+
+def test_digests_are_each_subscriptions_and_the_last_one_counts(table: Table) -> None:
+    """One row a subject, in any casing of its id; what is above all subscriptions stands apart."""
+    index = Index(table)
+    holder = Subject("holder", workflow().text)
+    index.put_digest(SUB, holder, "one")
+    index.put_digest(SUB, Subject("holder", workflow().text.upper()), "two")
+    index.put_digest(SUB, PRINCIPAL, "three")
+    index.put_digest("", PRINCIPAL, "four")
+    assert index.digests(SUB) == {holder: "two", PRINCIPAL: "three"}
+    assert index.digests("") == {PRINCIPAL: "four"}
+    assert index.digests(ELSEWHERE) == {}
+
+
+def test_notes_say_when_something_was_last_done(index: Index) -> None:
+    """In UTC, whatever the zone; None where it never was."""
+    assert index.note("baseline") is None
+    index.put_note("baseline", at(-5))
+    index.put_note("baseline", NOW.astimezone(timezone(timedelta(hours=5))))
+    noted = index.note("baseline")
+    assert noted == NOW
+    assert noted.utcoffset() == timedelta()
+
+
+def test_the_days_that_a_span_touches() -> None:
+    """Newest first, by UTC, both ends included."""
+    late = datetime(2026, 11, 30, 23, 30, tzinfo=timezone(timedelta(hours=-1)))
+    assert list(days(datetime(2026, 11, 29, tzinfo=UTC), late)) == [
+        date(2026, 12, 1),
+        date(2026, 11, 30),
+        date(2026, 11, 29),
+    ]
+    assert list(days(NOW, NOW)) == [NOW.date()]
+    assert list(days(NOW, NOW - timedelta(days=1))) == []
