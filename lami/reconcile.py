@@ -115,6 +115,10 @@ class Reconciler:
         for where, listing in found.items():
             for subject in listing.holders:
                 todo.setdefault(subject, set()).add(where)
+            if reason:
+                # What is held and no longer there belongs to the baseline that is moved, too.
+                for subject in self._tools.index.digests(where):
+                    todo.setdefault(subject, set()).add(where)
         report = self._handle_all(
             [(subject, Taken(run, cause, reason), tuple(sorted(where))) for subject, where in todo.items()],
             cause,

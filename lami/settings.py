@@ -59,6 +59,7 @@ _ELSEWHERE = frozenset({"LAMI_CORPUS", "LAMI_DELIVER_EVENTS"})
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _TABLE = re.compile(r"[A-Za-z][A-Za-z0-9]{2,62}")
 _DEVELOPMENT = ("UseDevelopmentStorage=true", "DefaultEndpointsProtocol=", "AccountName=", "TableEndpoint=")
+_SHORTEST = timedelta(minutes=1)
 T = TypeVar("T")
 
 
@@ -141,7 +142,7 @@ class _Reader:
             arm_endpoint=self._arm(loopback),
             credential=self._choice("LAMI_CREDENTIAL", get_args(Credential), "default"),
             loopback=loopback,
-            reconcile=self._duration("LAMI_RECONCILE", "6h"),
+            reconcile=self._interval("LAMI_RECONCILE", "6h"),
             patience=self._duration("LAMI_PATIENCE", "2m"),
             policy=self._policy(),
             targets=targets,
@@ -210,6 +211,12 @@ class _Reader:
             self.fault(name, str(error))
             return duration(default)
 
+    def _interval(self, name: str, default: str) -> timedelta:
+        found = self._duration(name, default)
+        if found < _SHORTEST:
+            self.fault(name, "is at least 1m: every run lists whole subscriptions")
+        return found
+
     def _loopback(self) -> bool:
         text = self._text("LAMI_LOOPBACK")
         if text not in ("", "1"):
@@ -231,6 +238,7 @@ class _Reader:
         if text.startswith("sqlite:///") and len(text) > len("sqlite:///"):
             return text
         if any(text.startswith(start) or f";{start}" in text for start in _DEVELOPMENT):
+            self._plain_http(text, loopback)
             return text
         if url and url.scheme == "https" and url.hostname and not url.query:
             return text.rstrip("/")
@@ -239,6 +247,17 @@ class _Reader:
             "is sqlite:///PATH, https://ACCOUNT.table.core.windows.net, or a storage connection string",
         )
         return text
+
+    def _plain_http(self, text: str, loopback: bool) -> None:
+        """A connection string bears a key: over plain http it may only go to this machine."""
+        parts = dict(part.partition("=")[::2] for part in text.split(";"))
+        endpoint = parts.get("TableEndpoint", "")
+        plain = endpoint.lower().startswith("http://")
+        plain = plain or (not endpoint and parts.get("DefaultEndpointsProtocol", "").lower() == "http")
+        url = _split(endpoint)
+        here = bool(url and _is_loopback(url.hostname or ""))
+        if plain and not (here and loopback):
+            self.fault("LAMI_STORE", "plain http is only for loopback addresses, with LAMI_LOOPBACK=1")
 
     def _arm(self, loopback: bool) -> str:
         return self._https("LAMI_ARM_ENDPOINT", "https://management.azure.com", loopback)

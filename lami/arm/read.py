@@ -43,7 +43,7 @@ def assignment(model: AssignmentModel, role: RoleDefinition) -> RoleAssignment:
         id=ResourceId(model.id),
         principal=_principal(model.principal_id),
         principal_type=model.principal_type or "",
-        access=Access(role.id, ResourceId(model.scope), model.condition or ""),
+        access=Access(role.id, ResourceId(model.scope), (model.condition or "").strip()),
         role=role,
         created=_utc(model.created_on),
         changed=_utc(model.updated_on),

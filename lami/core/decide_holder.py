@@ -102,7 +102,7 @@ def _see(
     heard = replace(
         state,
         newest=max((t for t in (state.newest, told.at if told else None) if t), default=None),
-        deleted_since=state.deleted_since or bool(told and told.deletes and state.known),
+        deleted_since=state.deleted_since or _deleted(state, told),
     )
     if not verdict.believe:
         what = "is still there" if isinstance(look, Present) else "is not there yet"
@@ -118,13 +118,20 @@ def _see(
     return _shown(heard, stimulus, look.state, draft, newest, shown)
 
 
+def _deleted(state: HolderState, told: belief.Told | None) -> bool:
+    """Whether a delete was told that is newer than what the baseline was taken of: an older one is over."""
+    if told is None or not told.deletes or not state.known:
+        return False
+    return state.based is None or told.at > state.based
+
+
 def _gone(state: HolderState, stimulus: Stimulus, draft: Draft, newest: datetime | None) -> HolderState:
     if state.present:
         name = naming.subject_of(draft.book).name
         draft.say("observed", f"{name} is gone", before=_words(state.observed))
     else:
         _touched(stimulus, draft, "it is not there, and was not")
-    return replace(
+    after = replace(
         state,
         present=False,
         observed=Carried(),
@@ -132,6 +139,9 @@ def _gone(state: HolderState, stimulus: Stimulus, draft: Draft, newest: datetime
         gone_at=newest or draft.now,
         deleted_since=state.deleted_since or state.known,
     )
+    if isinstance(stimulus, Taken) and stimulus.reason:
+        return _taken_anew(after, stimulus, draft)
+    return after
 
 
 def _shown(
@@ -228,7 +238,7 @@ def _grants(state: HolderState, said: Grants, draft: Draft) -> HolderState | Non
         for principal in carried(after, draft.rules.watched):
             if principal != said.principal:
                 draft.tell("carries", Subject("principal", principal))
-    if before.grants != said.grants:
+    if before.version == 0 or before.grants != said.grants:
         _tell_users(after, draft)
     return after
 
@@ -255,7 +265,7 @@ def _identity_is(state: HolderState, said: IdentityIs) -> HolderState | None:
     before = state.identities.get(said.identity.key)
     if before is not None and said.version <= before.version:
         return None
-    news = IdentityNews(said.version, said.carried.system, said.grants)
+    news = IdentityNews(said.version, said.principal, said.grants, said.heard)
     return replace(state, identities={**state.identities, said.identity.key: news})
 
 
@@ -300,7 +310,7 @@ def _taken_anew(state: HolderState, stimulus: Taken, draft: Draft) -> HolderStat
 
 def _baselined(state: HolderState) -> HolderState:
     """The baseline moved to what is observed."""
-    return replace(state, baseline=state.observed, born=state.created, deleted_since=False)
+    return replace(state, baseline=state.observed, born=state.created, based=state.seen, deleted_since=False)
 
 
 # --- what follows ----------------------------------------------------------------------------------

@@ -33,7 +33,9 @@ def compose(book: Book, owed: OwedMessage, cause: Cause, watched: frozenset[str]
         attaches = any(a.identity.key == owed.to.key for a in state.observed.attached)
         return Attaches(me, book.version, attaches, cause)
     mine = state.granted.get(state.observed.system)
-    return IdentityIs(me, book.version, state.observed, mine.grants if mine else (), cause)
+    heard = not state.observed.system or (mine is not None and mine.version > 0)
+    grants = mine.grants if mine else ()
+    return IdentityIs(me, book.version, state.observed.system, heard, grants, cause)
 
 
 def carried(state: HolderState, watched: frozenset[str]) -> tuple[str, ...]:

@@ -301,11 +301,15 @@ class Granted:
 
 @dataclass(frozen=True, slots=True)
 class IdentityNews:
-    """What an attached user-assigned identity last said of itself to an app."""
+    """What an attached user-assigned identity last said of itself to an app.
+
+    `heard` is false as long as it had not heard itself what its principal is granted.
+    """
 
     version: int
     principal: str
     grants: tuple[tuple[str, Access, str], ...] = ()
+    heard: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,6 +335,7 @@ class HolderState:
 
     `known` says that it has a baseline. `newest` is the newest time told or seen of the resource, `seen`
     the time of the newest state seen, `created` that state's creation time and `born` the baseline's.
+    `based` is the time of the state that the baseline was taken of.
     `gone_at` is the time of a believed absence. `deleted_since` says that a delete was told or seen since
     the baseline last moved. `granted` has what each principal it ever carried last said.
     """
@@ -342,6 +347,7 @@ class HolderState:
     seen: datetime | None = None
     created: datetime | None = None
     born: datetime | None = None
+    based: datetime | None = None
     gone_at: datetime | None = None
     deleted_since: bool = False
     owner: str = ""

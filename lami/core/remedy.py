@@ -21,7 +21,9 @@ def create_assignment(principal: str, access: Access) -> str:
     words += ["--assignee-principal-type", "ServicePrincipal", "--role", access.role]
     words += ["--scope", access.scope.text]
     if access.condition:
-        words += ["--condition", access.condition, "--condition-version", "2.0"]
+        # az reads a value that begins with @ as the name of a file; a space before it says nothing else.
+        condition = f" {access.condition}" if access.condition.startswith("@") else access.condition
+        words += ["--condition", condition, "--condition-version", "2.0"]
     return _line(*words)
 
 

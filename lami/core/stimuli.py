@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from lami.core.ids import ResourceId, digest
-from lami.core.model import Access, Carried, Cause, Change, EntryKind, HolderKind, Term
+from lami.core.model import Access, Cause, Change, EntryKind, HolderKind, Term
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +127,15 @@ class Attaches:
 
 @dataclass(frozen=True, slots=True)
 class IdentityIs:
-    """A user-assigned identity tells an app which principal it is now, and what that one is granted."""
+    """A user-assigned identity tells an app which principal it is now, and what that one is granted.
+
+    `heard` is false as long as the identity has not heard from its principal itself.
+    """
 
     identity: ResourceId
     version: int
-    carried: Carried
+    principal: str
+    heard: bool
     grants: tuple[tuple[str, Access, str], ...]
     cause: Cause
     gate: str = ""

@@ -76,6 +76,7 @@ def _found(book: Book, state: PrincipalState, key: str, grant: Grant, severity: 
         detail=detail,
         cause=grant.cause,
         since=grant.newest,
+        telling=severity,
         thread=_thread(book, state),
         holds=grant.access.key,
         notes=(

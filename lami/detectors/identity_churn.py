@@ -124,21 +124,29 @@ def _lacking(state: HolderState) -> list[Term]:
     now = state.observed
     if not now.system and not now.attached:
         return []
-    said = state.granted.get(now.system)
-    if now.system and (said is None or said.version == 0):
-        return []
-    held = {access.key for _, access, _ in (said.grants if said else ())}
-    for attached in now.attached:
-        news = state.identities.get(attached.identity.key)
-        if news is None:
+    held = set()
+    for principal, identity in [(now.system, ""), *((a.principal, a.identity.key) for a in now.attached)]:
+        grants = _said(state, principal, identity)
+        if grants is None:
             return []
-        held |= {access.key for _, access, _ in news.grants}
+        held |= {access.key for _, access, _ in grants}
     wanted = {key: term for key, term in state.terms.items() if term.expected}
     for attached in state.baseline.attached:
         news = state.identities.get(attached.identity.key)
         for _, access, role_name in news.grants if news else ():
             wanted.setdefault(access.key, Term(access, role_name))
     return [term for key, term in sorted(wanted.items()) if key not in held]
+
+
+def _said(state: HolderState, principal: str, identity: str) -> tuple[tuple[str, Access, str], ...] | None:
+    """What a present identity is granted, as it or its principal said; None where neither was heard yet."""
+    news = state.identities.get(identity)
+    if news is not None and news.heard:
+        return news.grants
+    if not principal:
+        return None if identity else ()
+    granted = state.granted.get(principal)
+    return granted.grants if granted is not None and granted.version > 0 else None
 
 
 def _before(state: HolderState) -> str:

@@ -26,7 +26,11 @@ class MissingGrant:
         if not isinstance(state, HolderState):
             return
         subject = naming.subject_of(book)
-        heir = state.observed.system or next((a.principal for a in state.observed.attached), "")
+        heir = state.observed.system or next(
+            # Of those attached, only one whose access is this holder's to expect.
+            (a.principal for a in state.observed.attached if a.principal in state.granted),
+            "",
+        )
         for key, term in sorted(state.terms.items()):
             if term.missing_since is None or term.missing_cause is None:
                 continue

@@ -39,6 +39,7 @@ class OrphanedAssignment:
                 rule=self.rule,
                 key=f"{key}|{stamp(grant.created) if grant.created else ''}",
                 severity=_severity(grant, policy),
+                telling=_severity(grant, policy),
                 subject=subject,
                 title=(
                     f"{naming.access(grant.role_name, grant.access)} is left behind: "

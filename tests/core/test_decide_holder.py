@@ -524,7 +524,7 @@ def test_the_users_of_an_identity_hear_what_it_is_granted() -> None:
 def test_an_app_keeps_the_newest_word_of_an_identity() -> None:
     """An older one is nothing."""
     line = make_assignment()
-    news = IdentityIs(identity(), 2, Carried(P1), ((line.id.text, line.access, "Reader"),), cause())
+    news = IdentityIs(identity(), 2, P1, True, ((line.id.text, line.access, "Reader"),), cause())
     book = holder_step(first_seen(), news).book
     (held,) = state_of(book).identities.values()
     assert (held.version, held.principal, held.grants) == (2, P1, news.grants)

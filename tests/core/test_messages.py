@@ -87,7 +87,7 @@ def test_identity_says_its_principal_and_what_that_one_is_granted() -> None:
     )
     book = make_holder(state, identity())
     said = compose(book, owed("identity", Subject("holder", workflow().text)), cause(), WATCHED)
-    assert said == IdentityIs(identity(), 1, Carried(P2), grants, cause())
+    assert said == IdentityIs(identity(), 1, P2, True, grants, cause())
 
 
 @pytest.mark.parametrize("kind", ["carries", "attached", "identity"])

@@ -66,4 +66,4 @@ def test_a_condition_of_several_lines_keeps_its_words_apart() -> None:
     """Azure's own conditions stand on several lines: what was apart there is apart here."""
     condition = "@Resource[a] StringEquals 'b'\nOR\n@Resource[a] StringEquals 'c'"
     words = shlex.split(remedy.create_assignment(P1, Access(CONTRIBUTOR.id, group(), condition)))
-    assert condition.replace("\n", " ") in words
+    assert " " + condition.replace("\n", " ") in words

@@ -100,7 +100,7 @@ def test_the_same_event_three_times_is_one_finding_and_one_alert() -> None:
 
 
 def test_delete_and_create_in_any_order_each_doubled_end_alike() -> None:
-    """Every order of the two events, each delivered twice, ends in the same state and the same things told."""
+    """Every order of the two events, each delivered twice, ends in the same state, told alike."""
     ends = set()
     for order in set(itertools.permutations((0, 0, 1, 1))):
         world = redeployable()
@@ -498,3 +498,14 @@ def test_an_app_in_a_deleted_resource_group_is_found_gone() -> None:
     world.settle()
     assert world.rules() == {"identity-churn": 1, "orphaned-assignment": 3}
     assert world.findings()[0].detail["change"] == "removed"
+
+
+def test_a_baseline_taken_anew_accepts_a_deleted_app_too() -> None:
+    """It is in no listing any more, but what is held of it belongs to the baseline that is moved."""
+    world = redeployable()
+    world.azure.delete(APP)
+    world.deliver_all()
+    assert world.rules()["identity-churn"] == 1
+    world.azure.sleep(600)
+    take_baseline(world.lami, ME, "retired")
+    assert world.rules() == {"orphaned-assignment": 3}
