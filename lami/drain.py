@@ -106,16 +106,20 @@ class Drain:
     # --- 1. messages ---
 
     def _messages(self, around: _Round) -> None:
-        delivered: set[tuple[Subject, str, OwedMessage]] = set()
+        done: set[tuple[Subject, str, OwedMessage]] = set()
+        sent: dict[tuple[Subject, OwedMessage], int] = {}
         queue = list(around.books)
         while queue:
             sender = queue.pop(0)
             book = around.books[sender].book
             for owed in book.owed:
                 for message in owed.messages:
-                    if (sender, owed.id, message) in delivered:
+                    # Several debts may owe the same message: made of the same book, it says the same.
+                    if (sender, owed.id, message) in done or sent.get((sender, message)) == book.version:
+                        done.add((sender, owed.id, message))
                         continue
-                    delivered.add((sender, owed.id, message))
+                    done.add((sender, owed.id, message))
+                    sent[sender, message] = book.version
                     said = compose(book, message, owed.cause, self._tools.rules.watched)
                     handled = handle(self._tools, message.to, said)
                     around.handled.append(handled)

@@ -65,12 +65,13 @@ def decide_principal(
         after = _accepted(state, stimulus, draft)
     if after is None:
         return None
-    after = _see(after, stimulus, sight, draft)
+    heard = after
+    after = _see(heard, stimulus, sight, draft)
     taking = isinstance(stimulus, Taken) and (book.version == 0 or bool(stimulus.reason))
     if isinstance(stimulus, Taken) and stimulus.reason:
         _taken_anew(stimulus, draft)
     after = _fold(after, taking, draft)
-    _spread(state, after, stimulus, draft)
+    _spread(state, heard, after, stimulus, draft)
     return draft.seal(after)
 
 
@@ -331,21 +332,19 @@ def _fold(state: PrincipalState, everything: bool, draft: Draft) -> PrincipalSta
     return state if folded == accepted else replace(state, terms=folded)
 
 
-def _spread(before: PrincipalState, after: PrincipalState, stimulus: Stimulus, draft: Draft) -> None:
-    """Tell every holder ever known of what is granted or accepted now, where that changed here."""
+def _spread(
+    before: PrincipalState, heard: PrincipalState, after: PrincipalState, stimulus: Stimulus, draft: Draft
+) -> None:
+    """Tell every holder ever known of what is granted or accepted now, where that changed here.
+
+    The holder that spoke knows what it said: it is only told what goes beyond that (`heard`).
+    """
     sender = stimulus.holder.key if isinstance(stimulus, Carries) else ""
     gone_or_new = _present(before) != _present(after)
     for key, carrier in after.carriers.items():
-        if gone_or_new or (before.terms != after.terms and key != sender):
+        known = heard.terms if key == sender else before.terms
+        if gone_or_new or known != after.terms:
             draft.tell("grants", holder_subject(carrier.holder))
-    if sender and _folded_beyond(after, stimulus):
-        draft.tell("grants", holder_subject(after.carriers[sender].holder))
-
-
-def _folded_beyond(after: PrincipalState, stimulus: Stimulus) -> bool:
-    """Whether this book accepts what the holder that spoke did not name."""
-    said = stimulus.terms if isinstance(stimulus, Carries) else {}
-    return any(key not in said or said[key].count < term.count for key, term in after.terms.items())
 
 
 def _present(state: PrincipalState) -> set[tuple[str, str]]:

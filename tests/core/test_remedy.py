@@ -34,7 +34,8 @@ def test_a_create_keeps_scope_and_condition_whole(name: str, condition: str) -> 
         "--assignee-principal-type": "ServicePrincipal",
         "--role": CONTRIBUTOR.id,
         "--scope": f"/x{name}y",
-        "--condition": condition,
+        # az would read what begins with @ as the name of a file.
+        "--condition": f" {condition}" if condition.startswith("@") else condition,
         "--condition-version": "2.0",
     }
 

@@ -81,8 +81,8 @@ def test_without_a_system_identity_the_attached_one_is_named() -> None:
     """The access is to be given to whom the app uses, if that is this app's own to expect."""
     mine = Attached(identity("z"), P1)
     shared = Attached(identity("a"), P2)
-    state = holder(LACKS, observed=Carried("", (shared, mine)), granted={P1: Granted(1)})
-    (found,) = detect(state)
+    state = holder(LACKS, observed=Carried("", (shared, mine)))
+    (found,) = detect(replace(state, granted={P1: Granted(1)}))
     assert found.detail["principalId"] == P1
 
 

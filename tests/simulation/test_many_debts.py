@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lami.core.ids import ResourceId
-from tests.simulation.azure import CONTRIBUTOR, app_id
+from tests.simulation.azure import CONTRIBUTOR, SUB, app_id
 from tests.simulation.world import World
 
 
@@ -24,3 +24,26 @@ def test_a_book_that_owes_more_than_a_transaction_holds_is_told_whole() -> None:
     world.deliver_all()
     world.settle(60)
     assert len({id for id, _ in world.channels[0].told}) == 120
+
+
+def test_a_drain_that_fails_again_and_again_does_not_owe_more_each_time() -> None:
+    """What is told twice, and changes nothing, makes nobody owe anything: retries do not snowball."""
+    world = World(2, "0s")
+    principal = world.azure.put_app(app_id("app"))
+    world.azure.grant(principal, CONTRIBUTOR, ResourceId(f"/subscriptions/{SUB}"))
+    world.azure.events.clear()
+    world.azure.sleep(3600)
+    world.take()
+    world.azure.delete(app_id("app"))
+    world.azure.put_app(app_id("app"))
+    first, second = world.azure.events
+    world.table.fails = 0.2
+    for _ in range(200):
+        world.deliver(first)
+        world.deliver(second)
+    owed = [key for rows in world.memory.partitions.values() for key in rows if key.startswith("d.owed")]
+    assert len(owed) < 20
+    world.quiet()
+    world.deliver_all()
+    world.settle()
+    assert world.violations() == []
