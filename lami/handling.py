@@ -28,6 +28,7 @@ from lami.core.model import (
     Present,
     PrincipalState,
     RoleAssignment,
+    RoleDefinition,
     State_co,
     Subject,
     Unknown,
@@ -89,6 +90,7 @@ class _Seen:
     """What the looks for one try showed; each part where it was needed."""
 
     holder: Present[IdentityHolder] | Absent | None = None
+    role: Present[RoleDefinition] | Absent = field(default_factory=Absent)
     sight: Sight = field(default_factory=Sight)
     strangers: tuple[str, ...] = ()
     ignored: str = ""
@@ -117,7 +119,8 @@ def handle(
         decision = _decide(tools, book, stimulus, seen)
         if decision is None:
             return Handled(loaded, "duplicate", "a newer message was handled before")
-        if decision.doubt and pauses:
+        if decision.doubt and pauses and isinstance(stimulus, Told):
+            # The event was quicker than Azure's replicas: a moment's patience spares a late alert.
             log.info("%s; looking again", decision.doubt)
             tools.sleep(pauses.pop(0))
             continue
@@ -142,8 +145,7 @@ def _decide(tools: Tools, book: Book, stimulus: Stimulus, seen: _Seen) -> Decisi
         return decide_holder(book, stimulus, seen.holder, tools.rules, now)
     if book.subject.kind == "principal":
         return decide_principal(book, stimulus, seen.sight, tools.rules, now)
-    role = tools.arm.role(_role_id(book, stimulus))
-    return decide_role(book, stimulus, _known(role), tools.rules, now)
+    return decide_role(book, stimulus, seen.role, tools.rules, now)
 
 
 def _look(tools: Tools, book: Book, stimulus: Stimulus, resource: str, where: Sequence[str]) -> _Seen:
@@ -151,7 +153,7 @@ def _look(tools: Tools, book: Book, stimulus: Stimulus, resource: str, where: Se
         return _look_at_holder(tools, book, book.state, stimulus)
     if isinstance(book.state, PrincipalState):
         return _look_at_grants(tools, book, book.state, stimulus, resource, where)
-    return _Seen()
+    return _Seen(role=_known(tools.arm.role(_role_id(book, stimulus))))
 
 
 def _look_at_holder(tools: Tools, book: Book, state: HolderState, stimulus: Stimulus) -> _Seen:

@@ -59,7 +59,6 @@ _ELSEWHERE = frozenset({"LAMI_CORPUS", "LAMI_DELIVER_EVENTS"})
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _TABLE = re.compile(r"[A-Za-z][A-Za-z0-9]{2,62}")
 _DEVELOPMENT = ("UseDevelopmentStorage=true", "DefaultEndpointsProtocol=", "AccountName=", "TableEndpoint=")
-_SHORTEST = timedelta(minutes=1)
 T = TypeVar("T")
 
 
@@ -213,8 +212,8 @@ class _Reader:
 
     def _interval(self, name: str, default: str) -> timedelta:
         found = self._duration(name, default)
-        if found < _SHORTEST:
-            self.fault(name, "is at least 1m: every run lists whole subscriptions")
+        if not found:
+            self.fault(name, "is more than 0s: every run lists whole subscriptions")
         return found
 
     def _loopback(self) -> bool:

@@ -321,3 +321,23 @@ def test_functions_name_their_faults_with_the_others() -> None:
     """In the same one message."""
     names = {line.partition(":")[0] for line in faults({"LAMI_TABLE": "x"}, functions=True)}
     assert names == {"LAMI_STORE", "LAMI_AUTH", "LAMI_TABLE", "LAMI_SUBSCRIPTIONS"}
+
+
+def test_reconcile_without_a_pause_is_refused() -> None:
+    """Every run lists whole subscriptions."""
+    assert "more than 0s" in fault({**BARE, "LAMI_RECONCILE": "0s"})
+
+
+@pytest.mark.parametrize(
+    "store",
+    [
+        "AccountName=a;AccountKey=k;TableEndpoint=http://tables.example.com/a",
+        "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=k",
+    ],
+)
+def test_a_connection_string_bears_a_key_and_wants_https(store: str) -> None:
+    """Plain http only goes to this machine, and only where loopback is allowed."""
+    assert "plain http" in fault({**BARE, "LAMI_STORE": store})
+    here = "AccountName=a;AccountKey=k;TableEndpoint=http://127.0.0.1:10002/a"
+    assert "plain http" in fault({**BARE, "LAMI_STORE": here})
+    assert read({**BARE, "LAMI_LOOPBACK": "1", "LAMI_STORE": here}).store == here
