@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -107,17 +107,23 @@ class Queries:
                 break
         return selected[: query.limit]
 
-    def health(self, now: datetime) -> Health:
+    def health(self, subscriptions: Iterable[str]) -> Health:
         """What lami holds and owes now."""
+        subscriptions = tuple(subscriptions)
         counts = Counter(f.severity for f in self.findings(FindingQuery(statuses=("open",))))
         due = self._due.all()
         return Health(
-            baseline_at=self._index.note("baseline"),
-            reconciled_at=self._index.note("reconcile"),
+            baseline_at=self._oldest("baseline", subscriptions),
+            reconciled_at=self._oldest("reconcile", subscriptions),
             open={severity: counts[severity] for severity in SEVERITIES},
             due=len(due),
             overdue=sum(item.tries > 0 for item in due),
         )
+
+    def _oldest(self, what: str, subscriptions: Sequence[str]) -> datetime | None:
+        """When something was done for all of the subscriptions; None where it is still to do for one."""
+        done = self._index.notes(what)
+        return min(done[one] for one in subscriptions) if done.keys() >= set(subscriptions) else None
 
     def verify(self, subject: Subject) -> str:
         """Why the chain of a subject's timeline does not hold; empty where it does.

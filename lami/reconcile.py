@@ -41,7 +41,8 @@ class Progress:
 class Report:
     """What a run did. `unread` names the subscriptions that could not be listed in full, and why.
 
-    `findings` are ids opened or resolved; `failed` are subjects that could not be handled now.
+    `findings` are ids opened or resolved; `failed` are subjects that could not be handled now, and will be
+    looked at again.
     """
 
     listed: int = 0
@@ -95,6 +96,7 @@ class Reconciler:
 
     def take(
         self,
+        subscriptions: Sequence[str],
         run: str,
         by: Actor,
         reason: str = "",
@@ -104,7 +106,6 @@ class Reconciler:
 
         Principals come first, so that a holder finds what its identity is granted accepted.
         """
-        subscriptions = tuple(sorted(self._tools.rules.watched))
         now = self._tools.clock()
         cause = Cause(f"take-{run}", "lami/baseline/take", now, actor=by)
         found, unread = self._list(subscriptions, progress)
@@ -205,6 +206,9 @@ class Reconciler:
             except Temporary as failure:
                 log.warning("%s %s could not be handled: %s", subject.kind, subject.id, failure)
                 failed[subject.id] = str(failure)
+                if isinstance(stimulus, Reconciled):
+                    later = self._tools.clock() + timedelta(minutes=1)
+                    self._due.add([Due(later, "doubt", cause, subject)])
             progress(Progress(number, len(todo), f"{subject.kind} {subject.id}"))
         return Report(findings=tuple(dict.fromkeys(findings)), failed=failed)
 

@@ -17,14 +17,17 @@ ITSELF = Actor("lami", "lami", "lami")
 def take_baseline_if_none(
     lami: Lami, progress: Callable[[Progress], None] = lambda progress: None
 ) -> Report | None:
-    """Take the baseline where none was ever taken: what stands is expected. None where there is one.
+    """Take the baseline of each watched subscription that has none: what stands there is expected.
 
-    Where a subscription could not be read it is not noted as taken, so that the next call goes on.
+    None where all have one. A subscription that could not be read has none yet, and is tried again by the
+    next call; the others are not touched by that, so that nothing that came since slips into a baseline.
     """
-    if lami.index.note("baseline") is not None:
+    taken = lami.index.notes("baseline")
+    left = tuple(sorted(one for one in lami.settings.subscriptions if one not in taken))
+    if not left:
         return None
-    log.info("no baseline was taken yet: what stands now is taken to be expected")
-    return take_baseline(lami, ITSELF, progress=progress)
+    log.info("taking the baseline of %s: what stands there is expected", ", ".join(left))
+    return _take(lami, left, ITSELF, "", progress)
 
 
 def take_baseline(
@@ -33,28 +36,46 @@ def take_baseline(
     reason: str = "",
     progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Report:
-    """Take the baseline; with a reason, also of what lami holds already."""
-    now = lami.clock()
-    report = lami.service.reconciler.take(now.isoformat(), by, reason, progress)
-    if not report.partial:
-        lami.index.put_note("baseline", now)
-        lami.index.put_note("reconcile", now)
-    return report
+    """Take the baseline of all watched subscriptions; with a reason, also of what lami holds already."""
+    return _take(lami, tuple(sorted(lami.settings.subscriptions)), by, reason, progress)
 
 
 def reconcile_now(lami: Lami, progress: Callable[[Progress], None] = lambda progress: None) -> Report:
     """Compare every subscription with what was last seen of it."""
-    now = lami.clock()
-    subscriptions = tuple(sorted(lami.settings.subscriptions))
-    report = lami.service.reconciler.run(subscriptions, now.isoformat(), progress)
-    if not report.partial:
-        lami.index.put_note("reconcile", now)
-    return report
+    return _reconcile(lami, tuple(sorted(lami.settings.subscriptions)), progress)
 
 
 def reconcile_if_due(lami: Lami) -> Report | None:
-    """Reconcile where `LAMI_RECONCILE` has passed since the last whole run; None where it has not."""
-    last = lami.index.note("reconcile")
-    if last is not None and lami.clock() - last < lami.settings.reconcile:
-        return None
-    return reconcile_now(lami)
+    """Reconcile the subscriptions whose last whole run is `LAMI_RECONCILE` ago; None where there is none."""
+    now, done = lami.clock(), lami.index.notes("reconcile")
+    due = tuple(
+        sorted(
+            one
+            for one in lami.settings.subscriptions
+            if one not in done or now - done[one] >= lami.settings.reconcile
+        )
+    )
+    return _reconcile(lami, due, lambda progress: None) if due else None
+
+
+def _take(
+    lami: Lami,
+    subscriptions: tuple[str, ...],
+    by: Actor,
+    reason: str,
+    progress: Callable[[Progress], None],
+) -> Report:
+    now = lami.clock()
+    report = lami.service.reconciler.take(subscriptions, now.isoformat(), by, reason, progress)
+    if not report.failed:
+        # Where a subject could not be handled the take is done again: those that were are held by then.
+        for what in ("baseline", "reconcile"):
+            lami.index.put_notes(what, [one for one in subscriptions if one not in report.unread], now)
+    return report
+
+
+def _reconcile(lami: Lami, subscriptions: tuple[str, ...], progress: Callable[[Progress], None]) -> Report:
+    now = lami.clock()
+    report = lami.service.reconciler.run(subscriptions, now.isoformat(), progress)
+    lami.index.put_notes("reconcile", [one for one in subscriptions if one not in report.unread], now)
+    return report

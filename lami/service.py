@@ -235,7 +235,9 @@ class Service:
 
     def _do(self, item: Due) -> list[Loaded]:
         if item.why == "reconcile":
-            self.reconciler.run((item.resource,), f"{item.cause.id}/{item.resource}")
+            report = self.reconciler.run((item.resource,), f"{item.cause.id}/{item.resource}/{item.tries}")
+            if report.unread:
+                raise Temporary(f"{item.resource} could not be listed: {report.unread[item.resource]}")
             return []
         if item.why == "route" and item.change is not None:
             handled = self._assignment(item.change)

@@ -79,8 +79,8 @@ def _store(lami: Lami) -> Check:
     """Write a row and read it: both permissions are needed."""
     name, now = store_in_words(lami.settings), lami.clock()
     try:
-        lami.index.put_note("doctor", now)
-        found = lami.index.note("doctor")
+        lami.index.put_notes("doctor", ["doctor"], now)
+        found = lami.index.notes("doctor").get("doctor")
     except LamiError as failure:
         return Check("store", "failed", str(failure), "see LAMI_STORE in docs/reference.md")
     if found != now:
@@ -112,7 +112,7 @@ def _channels(lami: Lami) -> Iterator[Check]:
 
 
 def _held(lami: Lami) -> Iterator[Check]:
-    health = lami.queries.health(lami.clock())
+    health = lami.queries.health(lami.settings.subscriptions)
     if health.baseline_at is None:
         yield Check("baseline", "warning", "none was taken in full", "lami baseline take")
     else:

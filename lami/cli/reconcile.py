@@ -27,8 +27,8 @@ def reconcile(out: Output, fail_on: FailOn) -> None:
       lami reconcile --fail-on high
     """
     with opened() as lami:
-        if lami.index.note("baseline") is None:
-            out.voice.say("No baseline was taken yet: `lami baseline take` makes what stands expected.")
+        if lami.settings.subscriptions - lami.index.notes("baseline").keys():
+            out.voice.say("No whole baseline was taken yet: `lami baseline take` makes what stands expected.")
         with out.voice.progress() as listen:
             report = reconcile_now(lami, listen)
         still_open = lami.queries.findings(FindingQuery(statuses=("open",)))

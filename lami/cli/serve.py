@@ -76,7 +76,7 @@ def _banner(lami: Lami, server: Server, report: Report | None) -> str:
 
 def _baseline(lami: Lami, report: Report | None) -> str:
     if report is None:
-        at = lami.index.note("baseline")
+        at = lami.queries.health(lami.settings.subscriptions).baseline_at
         return f"taken {time_json(at)}" if at else "taken"
     if report.partial:
         unread = ", ".join(sorted(report.unread)) or f"{len(report.failed)} subjects"

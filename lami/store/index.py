@@ -117,14 +117,18 @@ class Index:
 
     # --- lami itself ---
 
-    def put_note(self, name: str, at: datetime) -> None:
-        """Remember when something was last done: `baseline`, `reconcile`."""
-        self._table.transact("lami", [Put(name, {"at": at.astimezone(UTC).isoformat()})])
+    def put_notes(self, what: str, subscriptions: Iterable[str], at: datetime) -> None:
+        """Remember when something was last done for subscriptions: `baseline`, `reconcile`."""
+        values = {"at": at.astimezone(UTC).isoformat()}
+        for batch in batched(Put(f"{what}.{one}", values) for one in subscriptions):
+            self._table.transact("lami", batch)
 
-    def note(self, name: str) -> datetime | None:
-        """When something was last done; None where it never was."""
-        row = self._table.get("lami", name)
-        return datetime.fromisoformat(str(row.values["at"])) if row else None
+    def notes(self, what: str) -> dict[str, datetime]:
+        """When something was last done, by subscription; those for which it never was are left out."""
+        found = self._table.query("lami", f"{what}.", f"{what}.~")
+        return {
+            row.key.removeprefix(f"{what}."): datetime.fromisoformat(str(row.values["at"])) for row in found
+        }
 
 
 def days(since: datetime, until: datetime) -> Iterator[date]:

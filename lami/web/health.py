@@ -26,7 +26,7 @@ class Checkup:
 def check_up(lami: Lami) -> Checkup:
     """Ask the store how lami is."""
     now = lami.clock()
-    health = lami.queries.health(now)
+    health = lami.queries.health(lami.settings.subscriptions)
     return Checkup(health, tuple(_concerns(lami, health, now)))
 
 

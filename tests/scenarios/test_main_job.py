@@ -12,7 +12,7 @@ from lami.core.messages import holder_subject
 from lami.core.model import Actor, IdentityHolder, Subject
 from lami.errors import LamiError, Permanent
 from lami.queries import FindingQuery
-from lami.schedule import take_baseline
+from lami.schedule import reconcile_if_due, take_baseline, take_baseline_if_none
 from tests.simulation.azure import (
     CONTRIBUTOR,
     NARROW,
@@ -509,3 +509,59 @@ def test_a_baseline_taken_anew_accepts_a_deleted_app_too() -> None:
     world.azure.sleep(600)
     take_baseline(world.lami, ME, "retired")
     assert world.rules() == {"orphaned-assignment": 3}
+
+
+def test_a_baseline_is_taken_of_each_subscription_once() -> None:
+    """What could not be read is taken later; what came meanwhile elsewhere is judged and not taken in."""
+    world = World(3, "0s")
+    here, there = app_id("a"), app_id("b", OTHER_SUB)
+    world.azure.grant(world.azure.put_app(here), NARROW, queue_scope(1))
+    world.azure.grant(world.azure.put_app(there), CONTRIBUTOR, ResourceId(f"/subscriptions/{OTHER_SUB}"))
+    world.azure.events.clear()
+    world.azure.denied = {OTHER_SUB}
+    first = take_baseline_if_none(world.lami)
+    assert first is not None
+    assert set(first.unread) == {OTHER_SUB}
+    world.azure.grant("99999999-9999-4999-8999-999999999999", CONTRIBUTOR, SUBSCRIPTION)
+    world.azure.events.clear()
+    world.azure.denied = set()
+    second = take_baseline_if_none(world.lami)
+    assert second is not None
+    assert not second.partial
+    assert take_baseline_if_none(world.lami) is None
+    assert world.rules() == {}
+    world.azure.sleep(7 * 3600)
+    assert reconcile_if_due(world.lami) is not None
+    assert [f.subject.id[:8] for f in world.findings()] == ["99999999"]
+    assert reconcile_if_due(world.lami) is None
+
+
+def test_only_the_subscription_that_failed_is_reconciled_again() -> None:
+    """One that stays denied costs one refused read a try, and not a listing of all the others."""
+    world = redeployable()
+    world.azure.sleep(7 * 3600)
+    world.azure.denied = {OTHER_SUB}
+    report = reconcile_if_due(world.lami)
+    assert report is not None
+    assert set(report.unread) == {OTHER_SUB}
+    before = world.azure.reads
+    again = reconcile_if_due(world.lami)
+    assert again is not None
+    assert set(again.unread) == {OTHER_SUB}
+    assert world.azure.reads == before
+
+
+def test_a_deleted_group_is_looked_at_until_its_subscription_can_be_listed() -> None:
+    """The listing that its event asks for is put off, not given up."""
+    world = redeployable()
+    world.azure.delete(APP)
+    world.azure.events.clear()
+    world.azure.tell(GROUP, "Microsoft.Resources/subscriptions/resourceGroups/delete")
+    world.azure.denied = {SUB}
+    world.deliver_all()
+    world.azure.sleep(600)
+    world.lami.service.walk()
+    assert world.rules() == {}
+    world.azure.denied = set()
+    world.settle()
+    assert world.rules() == {"identity-churn": 1, "orphaned-assignment": 3}

@@ -175,13 +175,13 @@ def test_digests_are_each_subscriptions_and_the_last_one_counts(table: Table) ->
 
 
 def test_notes_say_when_something_was_last_done(index: Index) -> None:
-    """In UTC, whatever the zone; None where it never was."""
-    assert index.note("baseline") is None
-    index.put_note("baseline", at(-5))
-    index.put_note("baseline", NOW.astimezone(timezone(timedelta(hours=5))))
-    noted = index.note("baseline")
-    assert noted == NOW
-    assert noted.utcoffset() == timedelta()
+    """By subscription, in UTC whatever the zone; what never was is not there, nor what is something else."""
+    assert index.notes("baseline") == {}
+    index.put_notes("reconcile", [SUB], at(-9))
+    index.put_notes("baseline", [SUB, ELSEWHERE], at(-5))
+    index.put_notes("baseline", [SUB], NOW.astimezone(timezone(timedelta(hours=5))))
+    assert index.notes("baseline") == {SUB: NOW, ELSEWHERE: at(-5)}
+    assert index.notes("baseline")[SUB].utcoffset() == timedelta()
 
 
 def test_the_days_that_a_span_touches() -> None:
