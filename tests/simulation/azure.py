@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -95,6 +95,7 @@ class SimulatedAzure:
         self.fail_reads = 0.0
         self.denied: set[str] = set()
         self.plain_sites: set[ResourceId] = set()
+        self.before_read: Callable[[], None] = lambda: None
         self.events: list[dict[str, object]] = []
         self._past: list[tuple[datetime, _State]] = [(START - timedelta(days=1), _State())]
 
@@ -116,7 +117,7 @@ class SimulatedAzure:
         """Create an app, or redeploy it in place; answer its system principal."""
         old = self.present.holders.get(id)
         now = self._tick()
-        self_assigned = old.system if old else self._guid()
+        self_assigned = old.system if old else self.new_guid()
         links = old.attached if old and attached is None else self._attached(attached or ())
         created = old.created if old else now
         new = IdentityHolder(id, "logicApp", self_assigned, links, created, now)
@@ -128,7 +129,7 @@ class SimulatedAzure:
         """Create a user-assigned identity; answer its principal."""
         old = self.present.holders.get(id)
         self._tick()
-        new = old or IdentityHolder(id, "userAssignedIdentity", self._guid())
+        new = old or IdentityHolder(id, "userAssignedIdentity", self.new_guid())
         self._write(replace(self.present, holders={**self.present.holders, id: new}))
         self._event(id, "Microsoft.ManagedIdentity/userAssignedIdentities/write")
         return new.system
@@ -147,7 +148,7 @@ class SimulatedAzure:
         """Assign a role; `name` uses an assignment's name again."""
         now = self._tick()
         parent = f"{scope.text.rstrip('/')}/providers/Microsoft.Authorization"
-        id = ResourceId(f"{parent}/roleAssignments/{name or self._guid()}")
+        id = ResourceId(f"{parent}/roleAssignments/{name or self.new_guid()}")
         made = RoleAssignment(
             id, principal, "ServicePrincipal", Access(role.id, scope), role, now, now, "creator"
         )
@@ -229,6 +230,7 @@ class SimulatedAzure:
     # --- inside ---
 
     def _read(self) -> Unknown | None:
+        self.before_read()
         self.reads += 1
         if self.random.random() < self.fail_reads:
             return Unknown("simulated failure")
@@ -250,7 +252,8 @@ class SimulatedAzure:
         holders = self.present.holders
         return tuple(Attached(id, holders[id].system if id in holders else "") for id in ids)
 
-    def _guid(self) -> str:
+    def new_guid(self) -> str:
+        """A GUID that nothing has yet."""
         return str(uuid.UUID(int=self.random.getrandbits(128), version=4))
 
     def _event(self, id: ResourceId, operation: str) -> None:
@@ -258,7 +261,7 @@ class SimulatedAzure:
         said = self.now + timedelta(seconds=self.random.choice((0, 0, 1, 3)))
         self.events.append(
             {
-                "id": self._guid(),
+                "id": self.new_guid(),
                 "topic": f"/subscriptions/{id.subscription}",
                 "subject": id.text,
                 "eventType": f"Microsoft.Resources.Resource{verb}Success",
@@ -267,7 +270,7 @@ class SimulatedAzure:
                     "operationName": operation,
                     "resourceUri": id.text,
                     "subscriptionId": id.subscription,
-                    "correlationId": self._guid(),
+                    "correlationId": self.new_guid(),
                     "claims": {"idtyp": "user", "name": "Robin Operator"},
                 },
                 "dataVersion": "2",
