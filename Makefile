@@ -30,6 +30,14 @@ serve: .venv/.stamp-run ## lami itself; settings from the environment (docs/refe
 test: test-env ## every test (ARGS="tests/core -k reach" for some)
 	@.venv/bin/python -m pytest $(ARGS)
 
+.PHONY: simulate
+simulate: .venv/.stamp-test ## the random schedules of one seed again (SEED=7), every kind of fault
+	@.venv/bin/python -m tests.simulation $(or $(SEED),0)
+
+.PHONY: simulate-long
+simulate-long: .venv/.stamp-test ## very many random schedules (COUNT=62500 seeds of 16 kinds: a million, some 9 hours)
+	@.venv/bin/python -m tests.simulation 0 $(or $(COUNT),62500)
+
 .PHONY: test-env
 test-env: .venv/.stamp-test tests/node_modules/.stamp-azurite
 	@if [ -n "$(PYTHON313)" ]; then $(MAKE) --no-print-directory --silent .venv313/.stamp-worker; \

@@ -57,7 +57,7 @@ def run(seed: int, faults: Faults, wide: bool) -> World:
         _race(world, changes, wide, faults)
     else:
         _live(world, changes, wide, faults)
-    world.deliver_all(2, shuffle=True)
+    world.deliver_all(world.random.choice((1, 2)), shuffle=True)
     world.settle()
     if faults.loss:
         world.reconcile()
@@ -85,7 +85,7 @@ def _live(world: World, changes: int, wide: bool, faults: Faults) -> None:
         _lose(world, faults)
         world.azure.sleep(world.random.choice(SLOW))
         if world.random.random() < 0.5:
-            world.deliver_all(world.random.choice((1, 2)), shuffle=True)
+            world.deliver_all(world.random.choice((1, 1, 2)), shuffle=True)
         if world.random.random() < 0.5:
             world.walk()
 
@@ -108,7 +108,7 @@ def _race(world: World, changes: int, wide: bool, faults: Faults) -> None:
                 return
             if world.azure.events:
                 event = world.random.choice(world.azure.events)
-                if world.deliver(event) is not None and world.random.random() < 0.5:
+                if world.deliver(event) is not None and world.random.random() < 0.8:
                     world.azure.events[:] = [one for one in world.azure.events if one is not event]
             world.baton.pause()
         raise AssertionError("events are refused for ever")

@@ -1,6 +1,6 @@
 """After every random schedule lami's state equals ARM, its findings are those that hold, all was told.
 
-`make simulate SEED=…` repeats one; `make simulate-long` runs very many.
+`make simulate SEED=…` repeats one seed's; `make simulate-long` runs very many.
 """
 
 from __future__ import annotations

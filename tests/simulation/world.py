@@ -11,7 +11,7 @@ from datetime import timedelta
 from lami.channels.channel import Alert
 from lami.core.ids import ResourceId
 from lami.core.messages import carried
-from lami.core.model import Actor, Entry, Finding, HolderState, PrincipalState, Subject
+from lami.core.model import Actor, Entry, Finding, HolderState, PrincipalState, Subject, Term
 from lami.core.policy import parse
 from lami.errors import LamiError, Temporary
 from lami.queries import FindingQuery
@@ -202,7 +202,8 @@ class World:
 
     def violations(self) -> list[str]:
         """What does not hold after everything has settled; empty where all is well."""
-        return [*self._unequal(), *self._findings(), *self._untold(), *self._chains(), *self._debts()]
+        checks = (self._unequal, self._findings, self._disagreeing, self._untold, self._doubled)
+        return [wrong for check in (*checks, self._chains, self._debts) for wrong in check()]
 
     def _unequal(self) -> list[str]:
         wrong = []
@@ -241,12 +242,43 @@ class World:
                 term = held.terms.get(one.access.key)
                 if one.role.name == "Contributor" and not (term and term.expected):
                     expected["broad-grant", principal] += 1
-                expected["orphaned-assignment", principal] += held.shed
+                carried_by = [carrier.carries for carrier in held.carriers.values()]
+                expected["orphaned-assignment", principal] += bool(carried_by) and not any(carried_by)
         found = Counter((f.rule, f.subject.id.lower()) for f in self.findings())
         wrong = [f"finding {key}: {found[key]} open, {expected[key]} hold" for key in found | expected]
         return [
             line for line, key in zip(wrong, found | expected, strict=True) if found[key] != expected[key]
         ]
+
+    def _disagreeing(self) -> list[str]:
+        """What a principal accepts is expected by all that ever carried it, and the other way round by those
+        that do; and a holder knows what its principals are granted."""
+        wrong = []
+        for principal in self._principal_ids():
+            held = self.principal(principal)
+            grants = sorted(g.id.key for g in held.grants.values() if g.present)
+            for key, carrier in held.carriers.items():
+                holder = self.holder(carrier.holder)
+                said = holder.granted.get(principal)
+                heard = sorted(ResourceId(id).key for id, _, _ in said.grants) if said else []
+                if heard != grants:
+                    wrong.append(
+                        f"{key} heard of {len(heard)} grants of {principal[:8]}, which has {len(grants)}"
+                    )
+                if not _covers(holder.terms, held.terms):
+                    wrong.append(f"{key} does not expect all that {principal[:8]} accepts")
+                if carrier.carries and not _covers(held.terms, holder.terms):
+                    wrong.append(f"{principal[:8]} does not accept all that {key} expects")
+        return wrong
+
+    def _doubled(self) -> list[str]:
+        """The line of an event that changed nothing stands once, however often the event came."""
+        lines: Counter[tuple[object, ...]] = Counter(
+            (entry.subject.id, entry.cause.id, entry.text, *entry.before.items(), *entry.after.items())
+            for entry in self._entries()
+            if entry.kind == "observed" and "; " in entry.text
+        )
+        return [f"{line[2]} stands {times} times" for line, times in lines.items() if times > 1]
 
     def _untold(self) -> list[str]:
         wrong = []
@@ -284,3 +316,7 @@ class World:
 
     def _principal_ids(self) -> list[str]:
         return [p.split("|")[1] for p in self.memory.partitions if p.startswith("principal|")]
+
+
+def _covers(mine: Mapping[str, Term], theirs: Mapping[str, Term]) -> bool:
+    return all(key in mine and mine[key].count >= term.count for key, term in theirs.items())
