@@ -14,7 +14,14 @@ from typing import Literal, TypeVar, get_args
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from lami.channels.email import SmtpServer
-from lami.channels.targets import TEAMS_HOSTS, TOPIC_HOSTS, LoopbackTargets, PublicTargets, Targets
+from lami.channels.targets import (
+    TEAMS_HOSTS,
+    TOPIC_HOSTS,
+    LoopbackTargets,
+    PublicTargets,
+    Targets,
+    is_loopback,
+)
 from lami.core.ids import guid
 from lami.core.policy import Policy, duration, parse
 from lami.errors import BadSettings
@@ -254,7 +261,7 @@ class _Reader:
         plain = endpoint.lower().startswith("http://")
         plain = plain or (not endpoint and parts.get("DefaultEndpointsProtocol", "").lower() == "http")
         url = _split(endpoint)
-        here = bool(url and _is_loopback(url.hostname or ""))
+        here = bool(url and is_loopback(url.hostname or ""))
         if plain and not (here and loopback):
             self.fault("LAMI_STORE", "plain http is only for loopback addresses, with LAMI_LOOPBACK=1")
 
@@ -265,7 +272,7 @@ class _Reader:
         text = self._text(name, default)
         url = _split(text)
         host = url.hostname or ""
-        here = _is_loopback(host)
+        here = is_loopback(host)
         if url.scheme == "https" and host and (loopback if here else not _is_private(host)):
             return text
         if not text or (url.scheme == "http" and here and loopback):
@@ -315,7 +322,7 @@ class _Reader:
         if url.scheme != "smtp" or not url.hostname:
             self.fault("LAMI_SMTP_URL", "is smtp://user:password@host:587")
             return None
-        here = _is_loopback(url.hostname)
+        here = is_loopback(url.hostname)
         if here and not loopback:
             self.fault("LAMI_SMTP_URL", "a loopback address needs LAMI_LOOPBACK=1")
         user, password = unquote(url.username or ""), unquote(url.password or "")
@@ -351,14 +358,5 @@ def _is_private(host: str) -> bool:
     """Whether the host is an address that the internet does not route to."""
     try:
         return not ip_address(host).is_global
-    except ValueError:
-        return False
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
     except ValueError:
         return False

@@ -106,10 +106,7 @@ def make_credential(settings: Settings) -> TokenCredential | None:
     """What proves to Azure who lami is; None on loopback, where nothing asks."""
     if settings.credential == "none":
         return None
-    # Imported here: it is a third of the start-up, and neither the demo nor a help text needs it.
-    from azure.identity import DefaultAzureCredential
-
-    return DefaultAzureCredential()
+    return make_default_credential()
 
 
 def make_table(settings: Settings, credential: TokenCredential | None) -> Table:
@@ -121,14 +118,13 @@ def make_table(settings: Settings, credential: TokenCredential | None) -> Table:
     from lami.store.azure_tables import from_connection_string, from_endpoint
 
     if settings.store.startswith("https://"):
-        if credential is None:
-            credential = make_default_credential()
-        return from_endpoint(settings.store, settings.table, credential)
+        return from_endpoint(settings.store, settings.table, credential or make_default_credential())
     return from_connection_string(settings.store, settings.table)
 
 
 def make_default_credential() -> TokenCredential:
     """Azure's default credential: environment, managed identity, developer's sign-in."""
+    # Imported here: it is a third of the start-up, and neither the demo nor a help text needs it.
     from azure.identity import DefaultAzureCredential
 
     return DefaultAzureCredential()

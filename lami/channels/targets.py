@@ -77,13 +77,13 @@ class LoopbackTargets:
     def check(self, url: str) -> str | None:
         """What is wrong with the URL, or None."""
         target = parse(url)
-        if isinstance(target, Target) and _is_loopback(target.host):
+        if isinstance(target, Target) and is_loopback(target.host):
             return None
         return self.otherwise.check(url)
 
     def admits(self, host: str, address: Address) -> bool:
         """Whether the address is what its host says: loopback for this machine, public for all others."""
-        if _is_loopback(host):
+        if is_loopback(host):
             return _unmapped(address).is_loopback
         return self.otherwise.admits(host, address)
 
@@ -117,9 +117,10 @@ def _matches(host: str, pattern: str) -> bool:
     return host.endswith(pattern[1:]) if pattern.startswith("*.") else host == pattern
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host's name or address means this machine and no other."""
     address = _literal(host)
-    return host == "localhost" if address is None else _unmapped(address).is_loopback
+    return host.lower() == "localhost" if address is None else _unmapped(address).is_loopback
 
 
 def _literal(host: str) -> Address | None:

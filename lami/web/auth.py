@@ -7,11 +7,11 @@ send them.
 from __future__ import annotations
 
 from hmac import compare_digest
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from flask import Request
 
+from lami.channels.targets import is_loopback
 from lami.core.model import Actor
 from lami.settings import Settings
 from lami.web.problems import PAGE, Problem
@@ -38,16 +38,6 @@ def admit_event(settings: Settings, request: Request) -> None:
     if settings.event_key and not _same(request.args.get("code", ""), settings.event_key):
         wanted = "the webhook wants its key, as ?code="
         raise Problem(401, wanted, headers={"WWW-Authenticate": 'Bearer realm="lami events"'})
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host's name or address means this machine and no other."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _from_here(request: Request) -> None:
