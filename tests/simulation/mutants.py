@@ -21,7 +21,7 @@ from lami.service import Service
 from lami.store import books
 from lami.store.books import Books
 from lami.store.index import Index
-from tests.simulation.schedules import CRASH, FAIL, LAG, NONE, WORKERS, WORKERS_CRASH, Faults
+from tests.simulation.schedules import CRASH, FAIL, LAG, NONE, ONCE, WORKERS, WORKERS_CRASH, Faults
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,15 @@ MUTANTS: tuple[Mutant, ...] = (
         "if True:\n        reason",
         LAG,
         seed=21,
+    ),
+    Mutant(
+        "absence of what was never seen not remembered",
+        decide_principal._memory,
+        "gone_at=held.newest if held.gone else None",
+        "gone_at=None",
+        ONCE,
+        wide=True,
+        seed=681,
     ),
     Mutant(
         "no gate",
