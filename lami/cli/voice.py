@@ -45,8 +45,10 @@ class Voice:
             task = bar.add_task("", total=None)
 
             def listen(now: reconcile.Progress) -> None:
+                # A listing is one long step: said at once, and not at the bar's next turn.
+                said = shown(now.what, _STEP)
                 bar.update(
-                    task, completed=now.done, total=now.total or None, description=shown(now.what, _STEP)
+                    task, completed=now.done, total=now.total or None, description=said, refresh=not now.total
                 )
 
             yield listen

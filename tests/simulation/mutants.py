@@ -115,6 +115,14 @@ MUTANTS: tuple[Mutant, ...] = (
         seed=681,
     ),
     Mutant(
+        "another principal that a look shows is not handled",
+        Service._assignment,
+        "(*principals, *(s for s in done.strangers if s not in principals))",
+        "principals",
+        ONCE,
+        seed=1536,
+    ),
+    Mutant(
         "no gate",
         Books.commit,
         "if decision.gate:",
