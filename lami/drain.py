@@ -3,8 +3,9 @@
 The debts of a commit are rows of its transaction. Here they are paid after it, in this order:
 
 1. Messages, breadth first; what they make other books owe is paid in the same drain.
-2. Alerts: all findings of one story as one alert a channel. A book's alerts are claimed first, so that two
-   workers do not tell them both; that they were told is an entry, committed with the claim's release.
+2. Alerts: all findings of one story as one alert a channel; very many stories as one digest. A book's alerts
+   are claimed first, so that two workers do not tell them both; that they were told is an entry, committed
+   with the claim's release.
 3. Later looks are put on the `due` list, and with them whatever could not be paid now.
 4. Copies for the index; the digests last, so that reconcile sees a difference while something is unpaid.
 5. Only then the debts are crossed off, the books reached last first: until the first book's are, a
@@ -25,7 +26,7 @@ from lami.core import digests
 from lami.core.draft import Draft
 from lami.core.ids import digest
 from lami.core.messages import compose
-from lami.core.model import SEVERITIES, Book, Cause, Finding, Owed, OwedAlert, OwedMessage, Subject
+from lami.core.model import SEVERITIES, Book, Finding, Owed, OwedAlert, OwedMessage, Subject
 from lami.errors import Permanent, Temporary
 from lami.handling import Handled, Tools, handle
 from lami.store.books import Loaded
@@ -36,6 +37,8 @@ log = logging.getLogger(__name__)
 
 MOST_CLAIMED = 50
 """How many debts of a book are told in one drain: crossing them off must fit a transaction."""
+MOST_ALERTS = 10
+"""How many stories of a drain a channel is told one by one; more than these are told as one digest."""
 LEASE = timedelta(minutes=5)
 """How long a worker has to tell the alerts it claimed; after that another may."""
 RETRY = timedelta(seconds=30)
@@ -51,6 +54,17 @@ class Told:
     alert: Alert
     channel: str
     failure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Telling:
+    """A finding that is to be told, the debt that it is, and the channels that are to be told."""
+
+    subject: Subject
+    owed: Owed
+    debt: OwedAlert
+    finding: Finding
+    routes: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -170,40 +184,46 @@ class Drain:
         around.later.append(Due(until, "drain", owed.cause, subject))
 
     def _tell(self, around: _Round, claimed: Sequence[tuple[Subject, Owed]]) -> None:
-        stories: dict[str, list[tuple[Subject, Owed, OwedAlert, Finding]]] = {}
+        telling: list[_Telling] = []
         for subject, owed in claimed:
             around.left[subject, owed.id] = ()
             for alert in owed.alerts:
                 finding = around.books[subject].book.findings.get(alert.finding)
                 # Resolved, accepted or told anew since: there is nothing to say of it any longer.
                 if finding is not None and finding.status == "open" and finding.telling == alert.telling:
-                    stories.setdefault(finding.thread, []).append((subject, owed, alert, finding))
+                    telling.append(_Telling(subject, owed, alert, finding, self._routes(alert, finding)))
         said: dict[Subject, list[tuple[Finding, str]]] = {}
-        for thread, items in stories.items():
-            self._tell_story(around, thread, items, said)
+        for name in self._channels:
+            here = [debt for debt in telling if name in debt.routes]
+            for one, told in self._alerts_of(here):
+                self._tell_one(around, name, one, told, said)
         self._note(around, claimed, said)
 
-    def _tell_story(
+    def _alerts_of(self, telling: Sequence[_Telling]) -> list[tuple[Alert, Sequence[_Telling]]]:
+        """One alert a story; but one digest of all where there are so many that nobody would read them."""
+        stories: dict[str, list[_Telling]] = {}
+        for one in telling:
+            stories.setdefault(one.finding.thread, []).append(one)
+        if len(stories) <= MOST_ALERTS:
+            return [(self._alert(thread, told, 1), told) for thread, told in stories.items()]
+        return [(self._alert("", telling, len(stories)), telling)]
+
+    def _tell_one(
         self,
         around: _Round,
-        thread: str,
-        items: Sequence[tuple[Subject, Owed, OwedAlert, Finding]],
+        name: str,
+        alert: Alert,
+        telling: Sequence[_Telling],
         said: dict[Subject, list[tuple[Finding, str]]],
     ) -> None:
-        routed = [(*item, self._routes(item[2], item[3])) for item in items]
-        for name in self._channels:
-            here = [(s, o, a, f) for s, o, a, f, names in routed if name in names]
-            if not here:
+        failure, retry = self._send(name, alert)
+        self._watch(Told(alert, name, failure))
+        for one in telling:
+            if not failure:
+                said.setdefault(one.subject, []).append((one.finding, name))
                 continue
-            alert = self._alert(thread, here[0][1].cause, [finding for _, _, _, finding in here])
-            failure, retry = self._send(name, alert)
-            self._watch(Told(alert, name, failure))
-            for subject, owed, debt, finding in here:
-                if not failure:
-                    said.setdefault(subject, []).append((finding, name))
-                    continue
-                self._remains(around, subject, owed, debt, name)
-                around.later.append(Due(self._tools.clock() + retry, "drain", owed.cause, subject))
+            self._remains(around, one.subject, one.owed, one.debt, name)
+            around.later.append(Due(self._tools.clock() + retry, "drain", one.owed.cause, one.subject))
 
     def _routes(self, debt: OwedAlert, finding: Finding) -> tuple[str, ...]:
         if debt.left is not None:
@@ -211,10 +231,12 @@ class Drain:
         configured = tuple(self._channels)
         return self._tools.rules.policy.channels(finding.rule, finding.severity, configured)
 
-    def _alert(self, thread: str, cause: Cause, findings: Sequence[Finding]) -> Alert:
+    def _alert(self, thread: str, telling: Sequence[_Telling], stories: int) -> Alert:
+        findings = [one.finding for one in telling]
         ordered = sorted(findings, key=lambda f: (SEVERITIES.index(f.severity), f.rule != _HEADLINE, f.id))
         told = sorted(f"{finding.id} {finding.telling}" for finding in ordered)
-        return Alert(f"a-{digest(*told, length=16)}", thread, cause, tuple(ordered), self._link)
+        id = f"a-{digest(*told, length=16)}"
+        return Alert(id, thread or id, telling[0].owed.cause, tuple(ordered), self._link, stories)
 
     def _send(self, name: str, alert: Alert) -> tuple[str, timedelta]:
         """Tell one channel: why it failed (empty where it didn't), and when to try again."""

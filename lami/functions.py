@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from threading import Lock
 
 from lami.core.decode import MAX_BODY, split
@@ -10,6 +11,9 @@ from lami.errors import BadEvent
 from lami.schedule import reconcile_if_due, take_baseline_if_none
 from lami.settings import read_for_functions
 from lami.wiring import Lami, build
+
+_LONGEST_WALK = timedelta(minutes=2)
+"""After this no further turn is begun; host.json ends a call after five minutes."""
 
 
 class Instance:
@@ -41,8 +45,11 @@ class Instance:
             lami.service.receive(one)
 
     def walk(self) -> None:
-        """Do what is due."""
-        self.get().service.walk()
+        """Do what is due, until nothing is or the trigger's time is nearly up: the next one goes on."""
+        lami = self.get()
+        start = lami.clock()
+        while lami.service.walk() and lami.clock() - start < _LONGEST_WALK:
+            pass
 
     def reconcile(self) -> None:
         """Take the baseline if there is none; else reconcile if it is time."""

@@ -112,31 +112,67 @@ def handle(
     pauses = list(tools.pauses)
     for _ in range(MOST_TRIES):
         loaded = tools.books.load(subject)
-        book = loaded.book
-        seen = _look(tools, book, stimulus, resource, where)
-        if seen.ignored:
-            return Handled(loaded, "ignored", seen.ignored)
-        decision = _decide(tools, book, stimulus, seen)
-        if decision is None:
-            return Handled(loaded, "duplicate", "a newer message was handled before")
-        if decision.doubt and pauses and isinstance(stimulus, Told):
+        step = _judge(tools, loaded, stimulus, resource, where)
+        if isinstance(step, Handled):
+            return step
+        if step.decision.doubt and pauses and isinstance(stimulus, Told):
             # The event was quicker than Azure's replicas: a moment's patience spares a late alert.
-            log.info("%s; looking again", decision.doubt)
+            log.info("%s; looking again", step.decision.doubt)
             tools.sleep(pauses.pop(0))
             continue
         try:
-            committed = tools.books.commit(loaded, decision)
-        except Repeated:
-            again = tools.books.load(subject)
-            return Handled(again, "duplicate", "handled before", strangers=seen.strangers)
+            return _write(tools, loaded, step)
         except Conflict:
             continue
-        changed = (*decision.opened, *(finding.id for finding in decision.resolved))
-        outcome: Literal["deferred", "recorded"] = "deferred" if decision.doubt else "recorded"
-        return Handled(committed, outcome, decision.doubt, changed, seen.strangers)
     raise Temporary(
         f"the book of {subject.kind} {subject.id} is being written by too many at once; try again"
     )
+
+
+def handle_loaded(tools: Tools, loaded: Loaded, stimulus: Stimulus, resource: str = "") -> Handled | None:
+    """Try once, on a book that was loaded before; None where somebody else has written it since.
+
+    For whoever looks at Azure once for many books (`lami.sweep`): the look must have begun after the load.
+    """
+    step = _judge(tools, loaded, stimulus, resource, ())
+    if isinstance(step, Handled):
+        return step
+    try:
+        return _write(tools, loaded, step)
+    except Conflict:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """What would be committed, and the other principals that the look showed."""
+
+    decision: Decision
+    strangers: tuple[str, ...]
+
+
+def _judge(
+    tools: Tools, loaded: Loaded, stimulus: Stimulus, resource: str, where: Sequence[str]
+) -> _Step | Handled:
+    seen = _look(tools, loaded.book, stimulus, resource, where)
+    if seen.ignored:
+        return Handled(loaded, "ignored", seen.ignored)
+    decision = _decide(tools, loaded.book, stimulus, seen)
+    if decision is None:
+        return Handled(loaded, "duplicate", "a newer message was handled before")
+    return _Step(decision, seen.strangers)
+
+
+def _write(tools: Tools, loaded: Loaded, step: _Step) -> Handled:
+    decision = step.decision
+    try:
+        committed = tools.books.commit(loaded, decision)
+    except Repeated:
+        again = tools.books.load(loaded.book.subject)
+        return Handled(again, "duplicate", "handled before", strangers=step.strangers)
+    changed = (*decision.opened, *(finding.id for finding in decision.resolved))
+    outcome: Literal["deferred", "recorded"] = "deferred" if decision.doubt else "recorded"
+    return Handled(committed, outcome, decision.doubt, changed, step.strangers)
 
 
 def _decide(tools: Tools, book: Book, stimulus: Stimulus, seen: _Seen) -> Decision | None:
@@ -187,9 +223,9 @@ def _look_at_grants(
         newer = before is None or stimulus.version > before.version
         turned = before is None or before.carries != stimulus.carries
         if newer and turned:
-            return _list(tools, book, _subscriptions(state, stimulus, tools.rules, where))
+            return _list(tools, book, subscriptions_of(state, stimulus, tools.rules, where))
     if isinstance(stimulus, Again | Reconciled | Taken):
-        return _list(tools, book, _subscriptions(state, stimulus, tools.rules, where))
+        return _list(tools, book, subscriptions_of(state, stimulus, tools.rules, where))
     return _Seen()
 
 
@@ -223,7 +259,7 @@ def _listed(tools: Tools, book: Book, subscriptions: tuple[str, ...]) -> tuple[R
     return listed
 
 
-def _subscriptions(
+def subscriptions_of(
     state: PrincipalState, stimulus: Stimulus, rules: Rules, where: Sequence[str]
 ) -> tuple[str, ...]:
     """Where to list: the holders' subscriptions, and wherever it holds or is expected to hold something."""

@@ -18,6 +18,7 @@ from lami.core.draft import Rules
 from lami.detectors import DETECTORS
 from lami.drain import Drain, Told
 from lami.handling import Tools
+from lami.pace import CALM, Calm
 from lami.queries import Queries
 from lami.reconcile import Reconciler
 from lami.service import Outcome, Service
@@ -83,6 +84,7 @@ def assemble(
     watch: Watch,
     clock: Callable[[], datetime] = now,
     sleep: Callable[[float], None] = time.sleep,
+    calm: Calm = CALM,
 ) -> Lami:
     """Put a lami together from parts."""
     books, index, due = Books(table), Index(table), DueList(table)
@@ -92,7 +94,7 @@ def assemble(
     reconciler = Reconciler(tools, due, drain)
     return Lami(
         settings=settings,
-        service=Service(tools, due, drain, reconciler, watch.outcome),
+        service=Service(tools, due, drain, reconciler, watch.outcome, calm),
         queries=Queries(books, index, due),
         index=index,
         channels=tuple(channels),

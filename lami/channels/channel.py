@@ -12,9 +12,10 @@ from lami.core.model import Cause, Finding
 class Alert:
     """All findings of one cause (and one thread) that a channel is to be told, as one message.
 
-    `id` is the same whenever the same alert is sent again. `thread` ties alerts of one story together
-    (a mail's References). `findings` come gravest first and are never empty. `link` is a page's address,
-    or empty.
+    A *digest* gathers the findings of several causes (`stories` counts them), where there were too many to
+    tell each alone. `id` is the same whenever the same alert is sent again. `thread` ties alerts of one story
+    together (a mail's References). `findings` come gravest first and are never empty. `link` is a page's
+    address, or empty.
     """
 
     id: str
@@ -22,6 +23,12 @@ class Alert:
     cause: Cause
     findings: tuple[Finding, ...]
     link: str = ""
+    stories: int = 1
+
+    @property
+    def is_digest(self) -> bool:
+        """Whether it gathers the findings of several causes; `cause` and `thread` then say little."""
+        return self.stories > 1
 
 
 class Channel(Protocol):

@@ -7,7 +7,7 @@ from typing import ClassVar, TextIO
 
 from lami.channels.channel import Alert
 from lami.channels.text import shown
-from lami.channels.wording import accepting, commands, facts, more, notes, reading_on, setting, title, who
+from lami.channels.wording import commands, more, summary, title
 from lami.errors import Temporary
 
 MAX_ITEMS = 50
@@ -34,20 +34,19 @@ class Console:
 
 def render(alert: Alert) -> str:
     """The alert as lines and an empty one. No control character but the line feed is in them."""
-    first, others, mend = alert.findings[0], alert.findings[1:], commands(alert)
-    actor = who(alert.cause.actor)
-    lines = [f"by {actor.name}{actor.rest}", ", ".join(setting(alert.cause))]
-    lines += [f"{fact.label + ':':<13} {fact.value}" for fact in facts(first)]
-    for group in notes(first):
+    said, mend = summary(alert), commands(alert)
+    lines = [f"by {said.who.name}{said.who.rest}", ", ".join(said.setting)]
+    lines += [f"{fact.label + ':':<13} {fact.value}" for fact in said.facts]
+    for group in said.notes:
         lines += _part(group.heading, group.lines, len(group.lines), "line")
-    told = [f"{f.severity.upper():<8} {f.rule}: {title(f)}" for f in others[:MAX_ITEMS]]
-    lines += _part("In the same change", told, len(others), "finding")
+    told = [f"{f.severity.upper():<8} {f.rule}: {title(f)}" for f in said.listed[:MAX_ITEMS]]
+    lines += _part(said.heading, told, len(said.listed), "finding")
     lines += _part("How to mend it", mend.lines, mend.count, "command")
-    lines += [accepting(first), ", ".join(reading_on(first))]
+    lines += [said.next, ", ".join(said.reading)]
     if alert.link:
         lines.append(shown(alert.link, _LINK))
     indented = "".join(f"  {line}\n" for line in lines)
-    return f"{first.severity.upper()}  {first.rule}: {title(first)}\n{indented}\n"
+    return f"{alert.findings[0].severity.upper()}  {said.labels[0]}: {said.headline}\n{indented}\n"
 
 
 def _part(heading: str, items: tuple[str, ...] | list[str], of: int, what: str) -> list[str]:

@@ -21,7 +21,7 @@ from lami.channels import console
 from lami.channels.channel import Alert
 from lami.channels.console import MAX_ITEMS
 from lami.channels.text import shown
-from lami.channels.wording import accepting, commands, facts, more, notes, reading_on, setting, title, who
+from lami.channels.wording import commands, more, summary, title
 from lami.core.ids import digest
 from lami.core.model import Severity
 from lami.errors import Permanent, Temporary
@@ -86,12 +86,12 @@ class Email:
 
 def render(alert: Alert, sender: str, recipients: Sequence[str]) -> EmailMessage:
     """The mail, without its date. The same alert has the same Message-ID; a thread is one conversation."""
-    first, others = alert.findings[0], len(alert.findings) - 1
+    said, gravest, others = summary(alert), alert.findings[0].severity, len(alert.findings) - 1
     domain = parseaddr(sender)[1].rpartition("@")[2] or "lami.invalid"
     thread = f"<{digest(alert.thread)}.thread@{domain}>"
-    told = shown(first.title, _SUBJECT)
+    told, others = shown(said.headline, _SUBJECT), 0 if alert.is_digest else others
     message = EmailMessage(policy=SMTP)
-    message["Subject"] = f"[lami] {first.severity.upper()}: {told}" + (f" (+{others:,})" if others else "")
+    message["Subject"] = f"[lami] {gravest.upper()}: {told}" + (f" (+{others:,})" if others else "")
     message["From"] = sender
     message["To"] = ", ".join(recipients)
     message["Message-ID"] = f"<{digest(alert.id)}@{domain}>"
@@ -131,33 +131,32 @@ def _reason(error: Exception) -> str:
 
 
 def _html(alert: Alert) -> str:
-    first, others, mend = alert.findings[0], alert.findings[1:], commands(alert)
-    actor = who(alert.cause.actor)
+    said, gravest, mend = summary(alert), alert.findings[0].severity, commands(alert)
     page = Element("html")
     body = SubElement(SubElement(page, "body", style="margin:0;padding:16px"), "div", style=_SANS)
-    colour = _COLOURS[first.severity]
-    _add(body, "div", f"{first.severity.upper()} · {first.rule}", f"color:{colour};font-weight:bold")
+    colour = _COLOURS[gravest]
+    _add(body, "div", f"{gravest.upper()} · {said.labels[0]}", f"color:{colour};font-weight:bold")
     border = f"font-size:19px;margin:4px 0 12px;padding-left:10px;border-left:4px solid {colour}"
-    _add(body, "h1", title(first), border)
+    _add(body, "h1", said.headline, border)
     line = SubElement(body, "div")
     line.text = "by "
     name = SubElement(line, "b")
-    name.text, name.tail = actor.name, actor.rest
-    _add(body, "div", " · ".join(setting(alert.cause)), _SUBTLE)
+    name.text, name.tail = said.who.name, said.who.rest
+    _add(body, "div", " · ".join(said.setting), _SUBTLE)
     table = SubElement(body, "table", style=f"{_SANS};margin:12px 0;border-spacing:0")
-    for fact in facts(first):
+    for fact in said.facts:
         row = SubElement(table, "tr")
         _add(row, "td", fact.label, "color:#616161;padding:2px 16px 2px 0;vertical-align:top")
         _add(row, "td", fact.value, f"{_MONO if fact.exact else ''};padding:2px 0")
-    for group in notes(first):
+    for group in said.notes:
         _list(body, group.heading, group.lines, len(group.lines), "line", "")
-    told = tuple(f"{f.severity.upper()} {f.rule}: {title(f)}" for f in others[:MAX_ITEMS])
-    _list(body, "In the same change", told, len(others), "finding", "")
+    told = tuple(f"{f.severity.upper()} {f.rule}: {title(f)}" for f in said.listed[:MAX_ITEMS])
+    _list(body, said.heading, told, len(said.listed), "finding", "")
     _list(body, "How to mend it", mend.lines, mend.count, "command", _MONO)
     if alert.link.startswith(("https://", "http://")):
         SubElement(SubElement(body, "p"), "a", href=alert.link).text = "Open in lami"
-    _add(body, "p", accepting(first), f"{_SUBTLE};margin-bottom:0")
-    _add(body, "div", " · ".join(reading_on(first)), _SUBTLE)
+    _add(body, "p", said.next, f"{_SUBTLE};margin-bottom:0")
+    _add(body, "div", " · ".join(said.reading), _SUBTLE)
     return tostring(page, encoding="unicode", method="html")
 
 

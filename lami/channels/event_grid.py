@@ -81,7 +81,7 @@ def render(alert: Alert) -> tuple[Event, ...]:
         Event(
             source=SOURCE,
             type=TYPE,
-            id=f"{alert.id}.{finding.id}",
+            id=f"{finding.id}.{finding.revision}",
             time=finding.opened_at,
             subject=finding.subject.id,
             datacontenttype="application/json",

@@ -17,18 +17,7 @@ from typing import ClassVar
 from lami.channels.channel import Alert
 from lami.channels.post import post_json
 from lami.channels.targets import Targets
-from lami.channels.wording import (
-    Fact,
-    accepting,
-    commands,
-    facts,
-    more,
-    notes,
-    reading_on,
-    setting,
-    title,
-    who,
-)
+from lami.channels.wording import Fact, Summary, commands, more, summary, title
 from lami.core.model import Finding, Severity
 
 MAX_BODY = 22_000
@@ -81,15 +70,14 @@ def render(alert: Alert) -> Element:
 
     The gravest finding leads, in full; the others follow in a line each. What has no room is counted.
     """
-    first, others, mend = alert.findings[0], alert.findings[1:], commands(alert)
-    top, foot = [_header(alert), *_cause(alert)], _footer(first)
+    said, mend = summary(alert), commands(alert)
+    top, foot = [_header(alert.findings[0].severity, said), *_cause(said)], _footer(said)
     fixed = _message(_card(alert, [*top, *foot, _mending([])], mend.count))
     room = _Room(MAX_BODY - len(encode(fixed)))
-    known = facts(first)
-    middle = _section("", map(_fact, known), len(known), "fact", room, 3)
-    for group in notes(first):
+    middle = _section("", map(_fact, said.facts), len(said.facts), "fact", room, 3)
+    for group in said.notes:
         middle += _section(group.heading, map(_bullet, group.lines), len(group.lines), "line", room, 3)
-    middle += _section("In the same change", map(_other, others), len(others), "finding", room, 2)
+    middle += _section(said.heading, map(_other, said.listed), len(said.listed), "finding", room, 2)
     # A command that the renderer would expand cannot be shown as it is, so it is only counted.
     exact = (_command(line) for line in mend.lines if "{{" not in line)
     hidden = _section("How to mend it", exact, mend.count, "command", room, 1)
@@ -156,31 +144,29 @@ def _card(alert: Alert, body: Sequence[Element], commands: int) -> Element:
     }
 
 
-def _header(alert: Alert) -> Element:
-    first, count = alert.findings[0], len(alert.findings)
-    parts = [first.rule, *([f"{count:,} findings"] if count > 1 else [])]
-    severity = _run(first.severity.upper(), weight="Bolder", color=_COLOURS[first.severity])
+def _header(gravest: Severity, said: Summary) -> Element:
+    severity = _run(gravest.upper(), weight="Bolder", color=_COLOURS[gravest])
     return {
         "type": "Container",
-        "style": _STYLES[first.severity],
+        "style": _STYLES[gravest],
         "bleed": True,
         "items": [
-            _text(severity, _run("   " + _DOT.join(parts))),
-            {**_text(_run(title(first), size="Large", weight="Bolder")), "spacing": "Small"},
+            _text(severity, _run("   " + _DOT.join(said.labels))),
+            {**_text(_run(said.headline, size="Large", weight="Bolder")), "spacing": "Small"},
         ],
     }
 
 
-def _cause(alert: Alert) -> list[Element]:
-    actor = who(alert.cause.actor)
+def _cause(said: Summary) -> list[Element]:
+    actor = said.who
     by = _text(_run("by "), _run(actor.name, weight="Bolder"), *([_run(actor.rest)] if actor.rest else []))
-    return [{**by, "spacing": "Medium"}, {**_small(_DOT.join(setting(alert.cause))), "spacing": "None"}]
+    return [{**by, "spacing": "Medium"}, {**_small(_DOT.join(said.setting)), "spacing": "None"}]
 
 
-def _footer(finding: Finding) -> list[Element]:
+def _footer(said: Summary) -> list[Element]:
     return [
-        {**_small(accepting(finding)), "spacing": "Medium", "separator": True},
-        {**_small(_DOT.join(reading_on(finding))), "spacing": "None"},
+        {**_small(said.next), "spacing": "Medium", "separator": True},
+        {**_small(_DOT.join(said.reading)), "spacing": "None"},
     ]
 
 

@@ -7,13 +7,14 @@ chosen in part by an attacker perhaps: each layout escapes for its own.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from lami.channels.channel import Alert
 from lami.channels.text import copyable, shown
-from lami.core.model import Actor, Cause, Finding
+from lami.core.model import SEVERITIES, Actor, Cause, Finding, Severity
 
 _NAME, _LINE, _VALUE, _COMMAND = 80, 300, 400, 2_000
 """The longest text of each kind, in characters."""
@@ -63,11 +64,36 @@ class Notes:
 
 
 @dataclass(frozen=True, slots=True)
+class Summary:
+    """What an alert says, part by part and in the order in which every layout has it.
+
+    `labels` go beside the severity. `listed` are findings in a line each under `heading`, gravest first.
+    `next` is what to do, `reading` where to read on.
+    """
+
+    headline: str
+    labels: tuple[str, ...]
+    who: Who
+    setting: tuple[str, ...]
+    facts: tuple[Fact, ...]
+    notes: tuple[Notes, ...]
+    heading: str
+    listed: tuple[Finding, ...]
+    next: str
+    reading: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Commands:
     """Commands exactly as they are to be run, and how many there are with those that cannot be shown so."""
 
     lines: tuple[str, ...]
     count: int
+
+
+def summary(alert: Alert) -> Summary:
+    """The alert's parts: its gravest finding and what goes with it, or what a digest counts."""
+    return _digest(alert) if alert.is_digest else _story(alert)
 
 
 def title(finding: Finding) -> str:
@@ -144,6 +170,55 @@ def reading_on(finding: Finding) -> tuple[str, ...]:
 def more(count: int, what: str) -> str:
     """How many were left out for want of room: `+3 more findings`; `what` is in the singular."""
     return f"+{count:,} more {what}{'' if count == 1 else 's'}"
+
+
+def _story(alert: Alert) -> Summary:
+    first, count = alert.findings[0], len(alert.findings)
+    return Summary(
+        headline=title(first),
+        labels=(first.rule, *([f"{count:,} findings"] if count > 1 else [])),
+        who=who(alert.cause.actor),
+        setting=setting(alert.cause),
+        facts=facts(first),
+        notes=notes(first),
+        heading="In the same change",
+        listed=alert.findings[1:],
+        next=accepting(first),
+        reading=reading_on(first),
+    )
+
+
+def _digest(alert: Alert) -> Summary:
+    """So many at once that each alone would not be read: what they are is counted, the gravest are named."""
+    rules: dict[str, Counter[Severity]] = {}
+    for finding in alert.findings:
+        rules.setdefault(finding.rule, Counter())[finding.severity] += 1
+    times = [finding.cause.time for finding in alert.findings]
+    return Summary(
+        headline=f"{len(alert.findings):,} findings of {alert.stories:,} changes at once",
+        labels=("digest",),
+        who=_many(Counter(finding.cause.actor for finding in alert.findings)),
+        setting=(f"{when(min(times))} to {when(max(times))}",),
+        facts=tuple(
+            Fact(f"{found.total():,}", f"{rule}: {_by_severity(found)}") for rule, found in rules.items()
+        ),
+        notes=(),
+        heading="The gravest first",
+        listed=alert.findings,
+        next="All of them:  lami findings list",
+        reading=tuple(f"runbook docs/runbooks/{rule}.md" for rule in sorted(rules)),
+    )
+
+
+def _by_severity(found: Counter[Severity]) -> str:
+    return ", ".join(f"{found[severity]:,} {severity}" for severity in SEVERITIES if found[severity])
+
+
+def _many(actors: Counter[Actor]) -> Who:
+    """The one who did most of it, and how many others did the rest."""
+    first = who(min(actors, key=lambda actor: (-actors[actor], actor.id, actor.name)))
+    others = len(actors) - 1
+    return replace(first, rest=f"{first.rest} and {more(others, 'actor')[1:]}") if others else first
 
 
 def _place(item: tuple[str, str]) -> tuple[int, str]:

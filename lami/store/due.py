@@ -61,7 +61,7 @@ class DueList:
             for batch in batched(operations.values()):
                 self._table.transact(partition, batch)
 
-    def by(self, now: datetime, limit: int = 100) -> list[Due]:
+    def by(self, now: datetime, limit: int = 250) -> list[Due]:
         """The items whose time has come, oldest first; at most `limit` a shard."""
         found = [
             rows.unpack(row.values, Due)

@@ -45,7 +45,7 @@ def test_each_finding_is_one_cloud_event(topic: Recorder, caplog: pytest.LogCapt
     assert path.startswith("/api/events?")
     assert headers["content-type"].startswith("application/cloudevents-batch+json")
     events = json.loads(body)
-    assert [event["id"] for event in events] == [f"a-77.{f.id}" for f in samples.several().findings]
+    assert [event["id"] for event in events] == [f"{f.id}.{f.revision}" for f in samples.several().findings]
     first = events[0]
     assert (first["type"], first["source"], first["specversion"]) == ("lami.finding.opened", "/lami", "1.0")
     assert first["subject"] == samples.BROAD.subject.id

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from types import FunctionType
 from typing import cast
 
-from lami import drain, handling
+from lami import drain, handling, routing
 from lami.core import belief, decide_holder, decide_principal
 from lami.core import draft as drafts
 from lami.core.model import PrincipalState
-from lami.service import Service
+from lami.routing import Router
 from lami.store import books
 from lami.store.books import Books
 from lami.store.index import Index
@@ -99,9 +99,9 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "delete of an unknown assignment dropped at once",
-        Service._whose,
-        "if self._patient(change):\n        reason",
-        "if True:\n        reason",
+        Router.unknown,
+        "if self._patient(change):",
+        "if True:",
         LAG,
         seed=21,
     ),
@@ -116,7 +116,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "another principal that a look shows is not handled",
-        Service._assignment,
+        routing.handle_for,
         "(*principals, *(s for s in done.strangers if s not in principals))",
         "principals",
         ONCE,

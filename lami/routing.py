@@ -1,0 +1,122 @@
+"""Whose an event is: the books that a change belongs to, and what is done where nobody knows of any."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal
+
+from lami.core.draft import MARGIN
+from lami.core.ids import guid
+from lami.core.model import Change, Present, Subject, Unknown
+from lami.core.stimuli import Told
+from lami.errors import Temporary
+from lami.handling import Handled, Tools, handle
+from lami.pace import window_end
+from lami.store.due import Due, DueList
+
+HOLDER_TYPES = frozenset(
+    {
+        "microsoft.logic/workflows",
+        "microsoft.web/sites",
+        "microsoft.web/sites/slots",
+        "microsoft.managedidentity/userassignedidentities",
+    }
+)
+ASSIGNMENT = "microsoft.authorization/roleassignments"
+_DEFINITION = "microsoft.authorization/roledefinitions"
+_CREDENTIAL = "microsoft.managedidentity/userassignedidentities/federatedidentitycredentials"
+_GROUP_DELETED = "microsoft.resources/subscriptions/resourcegroups/delete"
+
+
+@dataclass(frozen=True, slots=True)
+class NotNow:
+    """A change that no book was handed: it waits in `due`, or it concerns none; and why."""
+
+    outcome: Literal["ignored", "deferred"]
+    reason: str
+
+
+class Router:
+    """Hands changes to the books they belong to."""
+
+    def __init__(self, tools: Tools, due: DueList) -> None:
+        self._tools = tools
+        self._due = due
+
+    def route(self, change: Change) -> list[Handled] | NotNow:
+        """Find whose event it is and handle it there. The list is never empty."""
+        kind = change.resource.type
+        if kind == ASSIGNMENT:
+            return self._assignment(change)
+        if kind in HOLDER_TYPES:
+            return [handle(self._tools, Subject("holder", change.resource.text), Told(change))]
+        if kind == _CREDENTIAL:
+            return [handle(self._tools, Subject("holder", change.resource.parent.text), Told(change))]
+        if kind == _DEFINITION and guid(change.resource.name):
+            return [handle(self._tools, Subject("role", guid(change.resource.name)), Told(change))]
+        if change.operation == _GROUP_DELETED:
+            # What was in the group is not told one by one (see docs/assumptions.md): look at all of it.
+            at = max(self._tools.clock(), change.time) + MARGIN
+            self._due.add([Due(at, "reconcile", change.cause, resource=change.subscription)])
+            return NotNow("deferred", "the subscription will be reconciled")
+        return NotNow("ignored", f"lami does not watch {kind or 'this kind of resource'}")
+
+    def gather(self, change: Change, at: datetime | None = None) -> NotNow:
+        """Put a change aside, to be answered by a sweep of its subscription: at the end of this window."""
+        at = at or window_end(self._tools.clock())
+        self._due.add([Due(at, "route", change.cause, resource=change.resource.text, change=change)])
+        return NotNow("deferred", "more changes than ARM lets lami read one by one; a sweep answers them all")
+
+    def unknown(self, change: Change) -> NotNow:
+        """What becomes of a change of an assignment that is not there and that nobody was seen to hold."""
+        if self._patient(change):
+            return NotNow("ignored", "the assignment is gone, and lami never saw whose it was")
+        now = self._tools.clock()
+        at = max(now, min(change.time, now)) + self._tools.rules.patience + MARGIN
+        self._due.add([Due(at, "route", change.cause, resource=change.resource.text, change=change)])
+        return NotNow("deferred", "Azure does not show the assignment; lami looks again")
+
+    def _assignment(self, change: Change) -> list[Handled] | NotNow:
+        """Route to every principal that the assignment's name was seen to belong to."""
+        principals = self._tools.index.principals_of(change.resource)
+        if not principals:
+            found = self._whose(change)
+            if isinstance(found, NotNow):
+                return found
+            principals = (found,)
+        return handle_for(self._tools, principals, change)
+
+    def _whose(self, change: Change) -> str | NotNow:
+        """Learn whose an assignment is that was never seen, and index it before the look that counts."""
+        look = self._tools.arm.assignment(change.resource)
+        for pause in self._tools.pauses:
+            if isinstance(look, Present | Unknown) or self._patient(change):
+                break
+            self._tools.sleep(pause)
+            look = self._tools.arm.assignment(change.resource)
+        if isinstance(look, Unknown):
+            raise Temporary(f"Azure could not be read: {look.reason}", look.retry_after)
+        if isinstance(look, Present):
+            self._tools.index.add_principal(change.resource, look.state.principal)
+            return look.state.principal
+        return self.unknown(change)
+
+    def _patient(self, change: Change) -> bool:
+        return self._tools.clock() - change.time >= self._tools.rules.patience
+
+
+def handle_for(tools: Tools, principals: tuple[str, ...], change: Change) -> list[Handled]:
+    """Handle a change of an assignment for these principals, and for others that looks show it belongs to."""
+    handled: dict[str, Handled] = {}
+    while left := [principal for principal in principals if principal not in handled]:
+        for principal in left:
+            done = handle(tools, Subject("principal", principal), Told(change))
+            handled[principal] = done
+            principals = (*principals, *(s for s in done.strangers if s not in principals))
+    return list(handled.values())
+
+
+def at_once(tools: Tools) -> Tools:
+    """The same tools without any waiting: for work that has others waiting behind it."""
+    return replace(tools, pauses=())

@@ -1,0 +1,197 @@
+"""Doing what is due: re-checks, changes put aside, debts unpaid, runs of reconcile.
+
+What can be answered together is: many looks at one subscription by one listing (`lami.sweep`), and all debts
+by one drain, so that many findings become one digest. What fails is put off alone.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from lami.core.ids import ResourceId
+from lami.core.messages import carried
+from lami.core.model import HolderState, Subject
+from lami.core.stimuli import Again
+from lami.drain import Drain
+from lami.errors import Permanent, Temporary
+from lami.handling import Tools, handle
+from lami.pace import Calm, Pace, window_end
+from lami.reconcile import Reconciler
+from lami.routing import NotNow, Router
+from lami.store.books import Loaded
+from lami.store.due import Due, DueList
+from lami.sweep import Sweeper
+
+log = logging.getLogger(__name__)
+
+_FIRST_RETRY = timedelta(seconds=10)
+_LAST_RETRY = timedelta(hours=1)
+
+Done = dict[Due, list[Loaded]]
+"""The items that were done, each with the books whose debts are to be paid before it is off the list."""
+
+
+class Walker:
+    """Walks the `due` list."""
+
+    def __init__(
+        self,
+        tools: Tools,
+        due: DueList,
+        drain: Drain,
+        reconciler: Reconciler,
+        router: Router,
+        calm: Calm,
+    ) -> None:
+        self._tools = tools
+        self._due = due
+        self._drain = drain
+        self._reconciler = reconciler
+        self._router = router
+        self._sweeper = Sweeper(tools, router, calm.few)
+        self._pace = Pace(calm.looks)
+
+    def walk(self) -> int:
+        """Do what is due by now; answer how many items were done. One that fails is put off."""
+        items = self._due.by(self._tools.clock())
+        done: Done = {}
+        alone = dict.fromkeys(items)
+        for subscription, asked in self._sweeper.storms(items).items():
+            if self._sweep(subscription, asked, done):
+                for item in asked:
+                    del alone[item]
+        for item in alone:
+            self._one(item, done)
+        return self._pay(done)
+
+    # --- many at once ---
+
+    def _sweep(self, subscription: str, items: Sequence[Due], done: Done) -> bool:
+        """Answer items by one listing; False where there was none to be had, and nothing was done."""
+        answers = self._sweeper.answer(subscription, items)
+        if answers is None:
+            return False
+        for item, answer in answers.items():
+            if answer.failure is not None:
+                self._put_off(item, answer.failure)
+            else:
+                done[item] = [one.loaded for one in answer.handled]
+        return True
+
+    # --- one by one ---
+
+    def _one(self, item: Due, done: Done) -> None:
+        now, where = self._tools.clock(), _reads(item)
+        if where and not self._pace.take(where, now):
+            self._due.postpone(item, replace(item, at=window_end(now)))
+            return
+        try:
+            done[item] = self._do(item)
+        except Temporary as failure:
+            self._put_off(item, failure)
+        except Permanent as failure:
+            log.error("gave up on %s of %s: %s", item.why, item.resource or item.subject, failure)  # noqa: TRY400
+            self._due.done(item)
+
+    def _do(self, item: Due) -> list[Loaded]:
+        if item.why == "reconcile":
+            run = f"{item.cause.id}/{item.resource}/{item.tries}"
+            report = self._reconciler.run((item.resource,), run)
+            if report.unread:
+                raise Temporary(f"{item.resource} could not be listed: {report.unread[item.resource]}")
+            return []
+        if item.why == "route" and item.change is not None:
+            handled = self._router.route(item.change)
+            return (
+                [] if isinstance(handled, NotNow) else [h.loaded for h in handled if h.outcome != "ignored"]
+            )
+        if item.subject is None:
+            return []
+        if item.why == "drain":
+            return [self._tools.books.load(item.subject)]
+        first: list[Loaded] = []
+        if item.why == "grace" and item.subject.kind == "holder":
+            first = self._look_at_carried(item)
+            if first:
+                # What the principals hold must have reached the holder before it is judged.
+                self._drain.pay(first)
+        return self._look_again(item, item.subject)
+
+    def _look_again(self, item: Due, subject: Subject) -> list[Loaded]:
+        """Look again, and at whoever else the assignment turns out to belong to by now."""
+        left, loaded = [subject], dict[Subject, Loaded]()
+        while left:
+            one = left.pop()
+            # The first is named by the item alone: its id is the row's, whatever else it leads to.
+            id = item.id if one == subject else f"{item.id}/{one.key}"
+            handled = handle(self._tools, one, Again(id, item.cause), item.resource)
+            loaded[one] = handled.loaded
+            others = [Subject("principal", principal) for principal in handled.strangers]
+            left += [other for other in others if other not in loaded]
+        return list(loaded.values())
+
+    def _look_at_carried(self, item: Due) -> list[Loaded]:
+        if item.subject is None:
+            return []
+        state = self._tools.books.load(item.subject).book.state
+        principals = carried(state, self._tools.rules.watched) if isinstance(state, HolderState) else ()
+        return [
+            handle(self._tools, Subject("principal", p), Again(f"{item.id}/{p}", item.cause)).loaded
+            for p in principals
+        ]
+
+    # --- and after ---
+
+    def _pay(self, done: Mapping[Due, Sequence[Loaded]]) -> int:
+        """Pay what the books owe: all together, or each item's alone where that fails."""
+        try:
+            self._drain.pay(_newest(one for loaded in done.values() for one in loaded))
+        except Temporary as failure:
+            log.info("%s; what is due is paid one by one", failure)
+            return sum(self._pay_alone(item, loaded) for item, loaded in done.items())
+        for item in done:
+            self._due.done(item)
+        return len(done)
+
+    def _pay_alone(self, item: Due, loaded: Sequence[Loaded]) -> bool:
+        # Loaded again: the drain that failed may have paid and rewritten a part of it.
+        subjects = dict.fromkeys(one.book.subject for one in loaded)
+        try:
+            self._drain.pay([self._tools.books.load(subject) for subject in subjects])
+        except Temporary as failure:
+            self._put_off(item, failure)
+            return False
+        self._due.done(item)
+        return True
+
+    def _put_off(self, item: Due, failure: Temporary) -> None:
+        wait = min(_FIRST_RETRY * 2 ** min(item.tries, 10), _LAST_RETRY)
+        wait = max(wait, timedelta(seconds=failure.retry_after or 0))
+        log.warning("put off %s of %s: %s", item.why, item.resource or item.subject, failure)
+        later = replace(item, at=self._tools.clock() + wait, tries=item.tries + 1)
+        self._due.postpone(item, later)
+
+
+def _reads(item: Due) -> str:
+    """The subscription that is read for an item; empty where none is, or a listing that has its own lease."""
+    if item.why == "route" and item.change is not None:
+        return item.change.subscription
+    if item.why in ("drain", "reconcile") or item.subject is None:
+        return ""
+    if item.subject.kind == "holder":
+        return ResourceId(item.subject.id).subscription
+    # Whose subscriptions a principal's listing takes is only known to its book; all of them share one pace.
+    return ResourceId(item.resource).subscription if item.resource else "principals"
+
+
+def _newest(loaded: Iterable[Loaded]) -> list[Loaded]:
+    """Each subject once, as it was loaded last."""
+    newest: dict[Subject, Loaded] = {}
+    for one in loaded:
+        held = newest.get(one.book.subject)
+        if held is None or one.book.version >= held.book.version:
+            newest[one.book.subject] = one
+    return list(newest.values())
