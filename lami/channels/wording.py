@@ -200,7 +200,7 @@ def _digest(alert: Alert) -> Summary:
         who=_many(Counter(finding.cause.actor for finding in alert.findings)),
         setting=(f"{when(min(times))} to {when(max(times))}",),
         facts=tuple(
-            Fact(f"{found.total():,}", f"{rule}: {_by_severity(found)}") for rule, found in rules.items()
+            Fact(f"{found.total():,}", f"{rule} ({_by_severity(found)})") for rule, found in rules.items()
         ),
         notes=(),
         heading="The gravest first",
@@ -211,6 +211,9 @@ def _digest(alert: Alert) -> Summary:
 
 
 def _by_severity(found: Counter[Severity]) -> str:
+    """`high` where all are; else `12 critical, 388 high`."""
+    if len(found) == 1:
+        return next(iter(found))
     return ", ".join(f"{found[severity]:,} {severity}" for severity in SEVERITIES if found[severity])
 
 
