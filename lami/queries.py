@@ -111,7 +111,7 @@ class Queries:
         """What lami holds and owes now."""
         subscriptions = tuple(subscriptions)
         counts = Counter(f.severity for f in self.findings(FindingQuery(statuses=("open",))))
-        due = self._due.all()
+        due = self._due.soonest()
         return Health(
             baseline_at=self._oldest("baseline", subscriptions),
             reconciled_at=self._oldest("reconcile", subscriptions),

@@ -15,6 +15,7 @@ from threading import Lock
 from typing import Literal
 
 from lami.core.decode import Ignored, decode
+from lami.core.draft import MARGIN
 from lami.core.model import Actor, Cause, Change
 from lami.core.stimuli import Accepted
 from lami.drain import Drain
@@ -152,6 +153,11 @@ class Service:
         return Acknowledgement(finding, ids)
 
     # --- what is due ---
+
+    def gathered_until(self) -> datetime | None:
+        """When the changes come due that a storm put aside; None where none is waiting."""
+        end = window_end(self._tools.clock()) + MARGIN
+        return end if any(item.why == "route" for item in self._due.by(end)) else None
 
     def walk(self) -> int:
         """Do what is due by now; answer how many items were done. One that fails is put off."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,8 +36,9 @@ def replay(out: Output, files: tuple[str, ...]) -> None:
     """Handle the Event Grid events in each FILE (- is standard input), one after another.
 
     Either schema, as a JSON object, an array, or one a line. Every file is read before the first event is
-    handled. Prints for each event: recorded, duplicate, ignored, deferred or rejected. Handling an event
-    twice changes nothing, so after a failure (exit 3) the same files can be given again.
+    handled. Prints for each event: recorded, duplicate, ignored, deferred or rejected. Very many changes of
+    one subscription are deferred and answered together before the command ends. Handling an event twice
+    changes nothing, so after a failure (exit 3) the same files can be given again.
 
     \b
     Example: dead letters
@@ -47,6 +49,7 @@ def replay(out: Output, files: tuple[str, ...]) -> None:
     with opened() as lami:
         try:
             _handle(lami, events, outcomes, out)
+            _sweep(lami, out)
         finally:
             out.show([outcome_json(outcome) for outcome in outcomes], _COLUMNS)
     counts = Counter(outcome.outcome for outcome in outcomes)
@@ -63,6 +66,16 @@ def _handle(lami: Lami, events: Sequence[_Event], outcomes: list[Outcome], out: 
                 done = f"{number - 1} before it are done."
                 raise Temporary(f"{said}\n{done}", failure.retry_after) from failure
             listen(Progress(number, len(events), event.place))
+
+
+def _sweep(lami: Lami, out: Output) -> None:
+    """Answer what was put aside: no `lami serve` may be running that would."""
+    while end := lami.service.gathered_until():
+        wait = max(0.0, (end - lami.clock()).total_seconds())
+        out.voice.say(f"More changes than Azure may be asked about one by one: swept in {wait:.0f} s")
+        time.sleep(wait)
+        while lami.service.walk():
+            pass
 
 
 def _read(file: str) -> list[_Event]:

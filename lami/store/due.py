@@ -70,9 +70,13 @@ class DueList:
         ]
         return sorted(found, key=lambda item: item.id)
 
-    def all(self) -> list[Due]:
-        """Everything on the list, soonest first."""
-        found = [rows.unpack(row.values, Due) for s in SHARDS for row in self._table.query(f"due|{s}")]
+    def soonest(self, limit: int = 1_000) -> list[Due]:
+        """What is on the list, soonest first; at most `limit` a shard, since a storm can make it long."""
+        found = [
+            rows.unpack(row.values, Due)
+            for shard in SHARDS
+            for row in self._table.query(f"due|{shard}", limit=limit)
+        ]
         return sorted(found, key=lambda item: item.id)
 
     def done(self, item: Due) -> None:

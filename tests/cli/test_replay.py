@@ -86,3 +86,16 @@ def test_azure_down_names_the_event(cli: Cli, azure: Sandbox, inbox: Inbox) -> N
     azure.faults.clear()
     assert cli("replay", "-", input=events).exit_code == 0
     assert len(cli.value("findings", "list")) == 1
+
+
+def test_a_storm_is_answered_before_the_command_ends(cli: Cli, azure: Sandbox, inbox: Inbox) -> None:
+    """More changes than are looked at one by one: some are deferred, and all their findings are there."""
+    cli("baseline", "take")
+    for _ in range(30):
+        azure.estate.assign("Contributor", f"/subscriptions/{HERE}", principal_id=azure.estate.new_guid())
+    assert azure.settled(10)
+    result = cli("replay", "-", "-o", "json", input=json.dumps(inbox.events))
+    outcomes = [one["outcome"] for one in json.loads(result.stdout)["value"]]
+    assert outcomes.count("deferred") == 10
+    assert "swept" in result.stderr
+    assert len(cli.value("findings", "list")) == 30

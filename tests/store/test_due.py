@@ -46,7 +46,7 @@ def test_everything_of_an_item_comes_back(due: DueList) -> None:
         Due(at(4), "grace", CAUSE, Subject("holder", workflow().text)),
     ]
     due.add(reversed(items))
-    assert due.all() == items
+    assert due.soonest() == items
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -55,7 +55,7 @@ def test_hostile_text_is_kept(text: str) -> None:
     due = DueList(SqliteTable(":memory:"))
     item = Due(NOW, "doubt", Cause(text, text, NOW), Subject("holder", f"/{text}"), text)
     due.add([item])
-    assert due.all() == [item]
+    assert due.soonest() == [item]
 
 
 def test_only_what_has_come_is_due_oldest_first(due: DueList) -> None:
@@ -78,7 +78,7 @@ def test_the_limit_is_each_shards(due: DueList) -> None:
             due.done(item)
         seen += turn
     assert sorted(seen, key=lambda item: item.at) == items
-    assert due.all() == []
+    assert due.soonest() == []
 
 
 def test_the_same_thing_at_the_same_time_is_one_row(due: DueList) -> None:
@@ -86,7 +86,7 @@ def test_the_same_thing_at_the_same_time_is_one_row(due: DueList) -> None:
     item = drain()
     due.add([item, item])
     due.add([item])
-    assert due.all() == [item]
+    assert due.soonest() == [item]
     others = [
         drain(P2),
         drain(time=at(1)),
@@ -117,7 +117,7 @@ def test_an_item_is_done_once(due: DueList) -> None:
     due.add([drain(), drain(P2)])
     due.done(drain())
     due.done(drain())
-    assert due.all() == [drain(P2)]
+    assert due.soonest() == [drain(P2)]
 
 
 def test_an_item_is_put_off_by_one_walker_only(due: DueList) -> None:
@@ -127,14 +127,14 @@ def test_an_item_is_put_off_by_one_walker_only(due: DueList) -> None:
     later = replace(item, at=at(60), tries=1)
     due.postpone(item, later)
     due.postpone(item, replace(item, at=at(90), tries=1))
-    assert due.all() == [later]
+    assert due.soonest() == [later]
     due.done(later)
     due.postpone(later, replace(later, at=at(99), tries=2))
-    assert due.all() == []
+    assert due.soonest() == []
 
 
 def test_many_items_of_one_subject(due: DueList) -> None:
     """A listing may leave more doubts than one transaction can hold."""
     items = [replace(drain(), why="doubt", resource=f"/{number}") for number in range(250)]
     due.add(items)
-    assert len(due.all()) == 250
+    assert len(due.soonest()) == 250

@@ -128,7 +128,7 @@ def test_a_body_of_a_megabyte_is_read(story: World) -> None:
 def test_azure_down_is_not_acknowledged_and_loses_nothing(fresh: World) -> None:
     """503 with Retry-After while Azure fails; the others of the array are done; later it goes through."""
     fresh.azure.estate.put(fresh.app("other"))
-    fresh.azure.faults.add(Fault(path="*/workflows/claims-intake", status=429, retry_after=1))
+    fresh.azure.faults.add(Fault(path="*/workflows/claims-intake", status=500))
     first, second = written(fresh.azure, fresh.app()), written(fresh.azure, fresh.app("other"))
     response = post(fresh, [first, second])
     problem(response, 503)
@@ -136,6 +136,16 @@ def test_azure_down_is_not_acknowledged_and_loses_nothing(fresh: World) -> None:
     fresh.azure.faults.clear()
     outcomes = [one["outcome"] for one in post(fresh, [first, second]).json()]
     assert outcomes == ["recorded", "duplicate"]
+
+
+def test_what_azure_throttles_is_put_aside_and_done_when_azure_said(fresh: World) -> None:
+    """Acknowledged, since it is durable: Event Grid would delay new events too."""
+    fresh.azure.faults.add(Fault(path="*/workflows/claims-intake", status=429, retry_after=1))
+    event = written(fresh.azure, fresh.app())
+    [outcome] = post(fresh, event).json()
+    assert outcome["outcome"] == "deferred"
+    assert get(fresh, "/api/v1/health").json()["due"]["waiting"] >= 1
+    fresh.azure.faults.clear()
 
 
 def test_the_key_is_demanded_where_one_is_set(tmp_path: Path) -> None:
