@@ -138,7 +138,7 @@ def test_azure_down_is_not_acknowledged_and_loses_nothing(fresh: World) -> None:
     assert outcomes == ["recorded", "duplicate"]
 
 
-def test_what_azure_throttles_is_put_aside_and_done_when_azure_said(fresh: World) -> None:
+def test_what_azure_throttles_is_put_aside(fresh: World) -> None:
     """Acknowledged, since it is durable: Event Grid would delay new events too."""
     fresh.azure.faults.add(Fault(path="*/workflows/claims-intake", status=429, retry_after=1))
     event = written(fresh.azure, fresh.app())
