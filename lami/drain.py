@@ -26,7 +26,7 @@ from lami.core import digests
 from lami.core.draft import Draft
 from lami.core.ids import digest
 from lami.core.messages import compose
-from lami.core.model import SEVERITIES, Book, Finding, Owed, OwedAlert, OwedMessage, Subject
+from lami.core.model import SEVERITIES, Finding, Owed, OwedAlert, OwedMessage, Subject
 from lami.errors import Permanent, Temporary
 from lami.handling import Handled, Tools, handle
 from lami.store.books import Loaded
@@ -309,7 +309,7 @@ class Drain:
     def _index(self, around: _Round) -> None:
         commits = []
         copies: dict[str, tuple[Finding, Subject]] = {}
-        seen: dict[tuple[str, Subject], Book] = {}
+        seen: dict[str, dict[Subject, str]] = {}
         for subject, loaded in around.books.items():
             for owed in loaded.book.owed:
                 if owed.index is None:
@@ -319,12 +319,14 @@ class Drain:
                 for finding in (*resolved, *loaded.book.findings.values()):
                     if finding.id in owed.index.findings:
                         copies[finding.id] = (finding, subject)
-                seen |= {(subscription, subject): loaded.book for subscription in owed.index.digests}
+                for subscription in owed.index.digests:
+                    now = digests.of_book(loaded.book, subscription)
+                    seen.setdefault(subscription, {})[subject] = now
         self._tools.index.add_entries(commits)
         for finding, subject in copies.values():
             self._tools.index.put_finding(finding, subject)
-        for (subscription, subject), book in seen.items():
-            self._tools.index.put_digest(subscription, subject, digests.of_book(book, subscription))
+        for subscription, those in seen.items():
+            self._tools.index.put_digests(subscription, those)
 
     # --- 5. crossing off ---
 

@@ -43,6 +43,14 @@ class Books:
         book = rows.decode(subject, found)
         return Loaded(book, {key: row.etag for key, row in found.items()})
 
+    def unwritten(self, subject: Subject) -> Loaded:
+        """The book of a subject that nobody has written, without asking whether somebody has.
+
+        Committing it creates the head. Books are never removed, so where that succeeds this is what a load
+        would have shown at any time before.
+        """
+        return Loaded(rows.decode(subject, {}), {})
+
     def commit(
         self, loaded: Loaded, decision: Decision, left: Mapping[str, Owed | None] | None = None
     ) -> Loaded:

@@ -5,7 +5,7 @@ Index rows are written after the commit they belong to, from its debts; writing 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -42,11 +42,25 @@ class Index:
 
     def principals_of(self, assignment: ResourceId) -> tuple[str, ...]:
         """All principals that an assignment's name was ever seen to belong to: one round trip."""
-        return tuple(row.key for row in self._table.query(_assignment(assignment)))
+        partition, key = _assignment(assignment)
+        found = self._table.query(partition, f"{key}|", f"{key}|~")
+        return tuple(row.key.removeprefix(f"{key}|") for row in found)
 
     def add_principal(self, assignment: ResourceId, principal: str) -> None:
         """Remember that an assignment was seen to belong to a principal; never overwritten."""
-        self._table.transact(_assignment(assignment), [Put(principal, {"id": assignment.text})])
+        partition, key = _assignment(assignment)
+        self._table.transact(partition, [Put(f"{key}|{principal}", {"id": assignment.text})])
+
+    def add_principals(self, pairs: Iterable[tuple[ResourceId, str]]) -> None:
+        """Remember whose many assignments are: one round trip for a hundred of a shard."""
+        shards: dict[str, dict[str, Operation]] = {}
+        for assignment, principal in pairs:
+            partition, key = _assignment(assignment)
+            put = Put(f"{key}|{principal}", {"id": assignment.text})
+            shards.setdefault(partition, {})[put.key] = put
+        for partition, operations in sorted(shards.items()):
+            for batch in batched(operations.values()):
+                self._table.transact(partition, batch)
 
     # --- the timeline, by day ---
 
@@ -106,9 +120,16 @@ class Index:
 
     def put_digest(self, subscription: str, subject: Subject, what: str) -> None:
         """Remember what was last seen of a subject in a subscription."""
-        key = f"{subject.kind}|{digest(subject.key)}"
-        values = rows.pack(_Digest(subject, what))
-        self._table.transact(f"digest|{subscription}", [Put(key, values)])
+        self.put_digests(subscription, {subject: what})
+
+    def put_digests(self, subscription: str, seen: Mapping[Subject, str]) -> None:
+        """Remember what was last seen of many subjects in a subscription: one round trip for a hundred."""
+        puts = (
+            Put(f"{subject.kind}|{digest(subject.key)}", rows.pack(_Digest(subject, what)))
+            for subject, what in seen.items()
+        )
+        for batch in batched(puts):
+            self._table.transact(f"digest|{subscription}", batch)
 
     def digests(self, subscription: str) -> dict[Subject, str]:
         """What was last seen of every subject in a subscription."""
@@ -139,8 +160,10 @@ def days(since: datetime, until: datetime) -> Iterator[date]:
         day -= timedelta(days=1)
 
 
-def _assignment(id: ResourceId) -> str:
-    return f"assignment|{digest(id.key)}"
+def _assignment(id: ResourceId) -> tuple[str, str]:
+    """The partition of an assignment's rows, and what their keys begin with."""
+    key = digest(id.key)
+    return f"assignment|{key[0]}", key
 
 
 def _findings(id: str) -> str:
