@@ -175,6 +175,30 @@ def _write(tools: Tools, loaded: Loaded, step: _Step) -> Handled:
     return Handled(committed, outcome, decision.doubt, changed, step.strangers)
 
 
+FirstSight = Present[IdentityHolder] | Sight
+"""What a listing showed of a subject: a holder, or all that a principal is granted in some subscriptions."""
+
+
+def first_sight(tools: Tools, subject: Subject, stimulus: Taken, shown: FirstSight) -> Handled | None:
+    """Commit what a listing showed of a subject that nobody has written; None where somebody has.
+
+    No load precedes the listing, and none is needed: the commit creates the head of the book, and books are
+    never removed. So where it goes through, a load before the listing would have shown a book that nobody has
+    written. Where it does not, the listing may be the past, and the subject is to be handled. The assignments
+    that it showed must have been indexed before it (see docs/decisions/0007-take-from-the-listing.md).
+    """
+    unwritten = tools.books.unwritten(subject)
+    seen = _Seen(sight=shown) if isinstance(shown, Sight) else _Seen(holder=shown)
+    decision = _decide(tools, unwritten.book, stimulus, seen)
+    if decision is None:
+        return None
+    try:
+        committed = tools.books.commit(unwritten, decision)
+    except (Repeated, Conflict):
+        return None
+    return Handled(committed, "recorded", findings=decision.opened)
+
+
 def _decide(tools: Tools, book: Book, stimulus: Stimulus, seen: _Seen) -> Decision | None:
     now = tools.clock()
     if book.subject.kind == "holder":

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 
 from lami.core.model import Actor
-from lami.reconcile import Progress, Report
+from lami.runs import Listener, Report
 from lami.wiring import Lami
 
 log = logging.getLogger(__name__)
@@ -14,9 +13,7 @@ log = logging.getLogger(__name__)
 ITSELF = Actor("lami", "lami", "lami")
 
 
-def take_baseline_if_none(
-    lami: Lami, progress: Callable[[Progress], None] = lambda progress: None
-) -> Report | None:
+def take_baseline_if_none(lami: Lami, progress: Listener = lambda progress: None) -> Report | None:
     """Take the baseline of each watched subscription that has none: what stands there is expected.
 
     None where all have one. A subscription that could not be read has none yet, and is tried again by the
@@ -34,13 +31,13 @@ def take_baseline(
     lami: Lami,
     by: Actor,
     reason: str = "",
-    progress: Callable[[Progress], None] = lambda progress: None,
+    progress: Listener = lambda progress: None,
 ) -> Report:
     """Take the baseline of all watched subscriptions; with a reason, also of what lami holds already."""
     return _take(lami, tuple(sorted(lami.settings.subscriptions)), by, reason, progress)
 
 
-def reconcile_now(lami: Lami, progress: Callable[[Progress], None] = lambda progress: None) -> Report:
+def reconcile_now(lami: Lami, progress: Listener = lambda progress: None) -> Report:
     """Compare every subscription with what was last seen of it."""
     return _reconcile(lami, tuple(sorted(lami.settings.subscriptions)), progress)
 
@@ -63,10 +60,10 @@ def _take(
     subscriptions: tuple[str, ...],
     by: Actor,
     reason: str,
-    progress: Callable[[Progress], None],
+    progress: Listener,
 ) -> Report:
     now = lami.clock()
-    report = lami.service.reconciler.take(subscriptions, now.isoformat(), by, reason, progress)
+    report = lami.taker.take(subscriptions, now.isoformat(), by, reason, progress)
     if not report.failed:
         # Where a subject could not be handled the take is done again: those that were are held by then.
         for what in ("baseline", "reconcile"):
@@ -74,8 +71,5 @@ def _take(
     return report
 
 
-def _reconcile(lami: Lami, subscriptions: tuple[str, ...], progress: Callable[[Progress], None]) -> Report:
-    now = lami.clock()
-    report = lami.service.reconciler.run(subscriptions, now.isoformat(), progress)
-    lami.index.put_notes("reconcile", [one for one in subscriptions if one not in report.unread], now)
-    return report
+def _reconcile(lami: Lami, subscriptions: tuple[str, ...], progress: Listener) -> Report:
+    return lami.service.reconciler.run(subscriptions, lami.clock().isoformat(), progress)

@@ -27,6 +27,7 @@ from lami.store.books import Books
 from lami.store.due import DueList
 from lami.store.index import Index
 from lami.store.table import Table
+from lami.take import Taker
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
@@ -38,6 +39,7 @@ class Lami:
 
     settings: Settings
     service: Service
+    taker: Taker
     queries: Queries
     index: Index
     channels: tuple[Channel, ...]
@@ -96,6 +98,7 @@ def assemble(
         settings=settings,
         service=Service(tools, due, drain, reconciler, watch.outcome, calm),
         queries=Queries(books, index, due),
+        taker=Taker(tools, due, drain),
         index=index,
         channels=tuple(channels),
         clock=clock,

@@ -17,7 +17,8 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"function_app", "cli", "web", "sandbox"}),
     frozenset({"functions", "schedule"}),
     frozenset({"wiring", "settings"}),
-    frozenset({"service", "queries", "walker", "sweep", "routing", "pace", "reconcile", "drain", "handling"}),
+    frozenset({"service", "queries", "walker", "sweep", "routing", "pace", "drain", "handling"})
+    | frozenset({"reconcile", "take", "runs", "listing"}),
     frozenset({"arm", "store", "channels"}),
     frozenset({"detectors"}),
     frozenset({"core"}),

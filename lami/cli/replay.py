@@ -13,7 +13,7 @@ from lami.cli.opening import opened
 from lami.cli.output import Columns, Output, output_options
 from lami.core.decode import split
 from lami.errors import BadEvent, Permanent, Temporary
-from lami.reconcile import Progress
+from lami.runs import Progress
 from lami.service import Outcome
 from lami.web.webhook import outcome_json
 from lami.wiring import Lami

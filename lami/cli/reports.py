@@ -6,7 +6,7 @@ import click
 
 from lami.cli.exits import PARTIAL
 from lami.cli.output import Columns, Output
-from lami.reconcile import Report
+from lami.runs import Report
 
 _COLUMNS: Columns = {
     "LISTED": "listed",

@@ -14,7 +14,7 @@ from lami.cli.opening import store_in_words
 from lami.cli.voice import Voice, voice_options
 from lami.core.shapes import time_json
 from lami.drain import Told
-from lami.reconcile import Report
+from lami.runs import Report
 from lami.service import Outcome
 from lami.settings import read
 from lami.web.server import Server

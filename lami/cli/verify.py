@@ -7,7 +7,7 @@ import click
 from lami.cli.exits import DRIFT
 from lami.cli.opening import opened
 from lami.cli.output import Columns, Item, Output, output_options
-from lami.reconcile import Progress
+from lami.runs import Progress
 
 _COLUMNS: Columns = {"KIND": "subject.kind", "SUBJECT": "subject.id", "BROKEN": "broken"}
 

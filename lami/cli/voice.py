@@ -14,11 +14,11 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
-from lami import reconcile
+from lami import runs
 from lami.channels.text import shown
 
 P = ParamSpec("P")
-Listener = Callable[[reconcile.Progress], None]
+Listener = Callable[[runs.Progress], None]
 _LINE = 2_000
 _STEP = 100
 
@@ -44,7 +44,7 @@ class Voice:
         with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task("", total=None)
 
-            def listen(now: reconcile.Progress) -> None:
+            def listen(now: runs.Progress) -> None:
                 # A listing is one long step: said at once, and not at the bar's next turn.
                 said = shown(now.what, _STEP)
                 bar.update(

@@ -22,10 +22,15 @@ def of_holder(system: str, attached: Iterable[Attached], created: datetime | Non
     return digest("holder", system, *identities, stamp(created) if created else "")
 
 
-def of_grants(grants: Iterable[tuple[ResourceId, Access, datetime | None]]) -> str:
-    """Of a principal in one subscription: its grants there."""
-    lines = sorted(f"{id.key}={access.key}={stamp(made) if made else ''}" for id, access, made in grants)
-    return digest("grants", *lines) if lines else NOTHING
+def line(id: ResourceId, access: Access, created: datetime | None) -> str:
+    """One grant as it goes into the digest: all that a listing needs to keep of it."""
+    return f"{id.key}={access.key}={stamp(created) if created else ''}"
+
+
+def of_lines(lines: Iterable[str]) -> str:
+    """Of a principal in one subscription: its grants there, each as its `line`, in any order."""
+    ordered = sorted(lines)
+    return digest("grants", *ordered) if ordered else NOTHING
 
 
 def of_book(book: Book, subscription: str) -> str:
@@ -35,8 +40,8 @@ def of_book(book: Book, subscription: str) -> str:
         seen = state.observed
         return of_holder(seen.system, seen.attached, state.created) if state.present else NOTHING
     if isinstance(state, PrincipalState):
-        return of_grants(
-            (grant.id, grant.access, grant.created)
+        return of_lines(
+            line(grant.id, grant.access, grant.created)
             for grant in state.grants.values()
             if grant.present and grant.access.scope.subscription == subscription
         )

@@ -21,7 +21,7 @@ from waitress.server import create_server
 
 from lami.channels.targets import is_loopback
 from lami.errors import BadSettings, Permanent
-from lami.reconcile import Progress, Report
+from lami.runs import Progress, Report
 from lami.schedule import reconcile_if_due, take_baseline_if_none
 from lami.settings import Settings
 from lami.web.app import make_server_app

@@ -26,7 +26,7 @@ def test_each_kind_of_holder_that_is_recreated_is_one_churn(tmp_path: Path, sche
         azure.estate.put(slot, kind="functionapp,workflowapp")
         azure.estate.put(identity)
         azure.estate.put(shop, kind="app")
-        own.lami.service.reconciler.take((sub,), "again", ITSELF)
+        own.lami.taker.take((sub,), "again", ITSELF)
         own.subscribe(schema)
         for id in (own.app(), slot, identity, shop):
             azure.estate.recreate(id)

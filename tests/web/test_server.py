@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from lami.errors import BadSettings, Permanent, Temporary
-from lami.reconcile import Progress
+from lami.runs import Progress
 from lami.sandbox.faults import Fault
 from lami.web.server import Server, check_exposure
 from lami.web.ticking import Ticker

@@ -1,0 +1,1 @@
+"""Whole estates: what a run over forty subscriptions costs in time, reads, books loaded and memory."""
