@@ -43,16 +43,18 @@ def reconcile_now(lami: Lami, progress: Listener = lambda progress: None) -> Rep
 
 
 def reconcile_if_due(lami: Lami) -> Report | None:
-    """Reconcile the subscriptions whose last whole run is `LAMI_RECONCILE` ago; None where there is none."""
-    now, done = lami.clock(), lami.index.notes("reconcile")
-    due = tuple(
-        sorted(
-            one
-            for one in lami.settings.subscriptions
-            if one not in done or now - done[one] >= lami.settings.reconcile
-        )
-    )
-    return _reconcile(lami, due, lambda progress: None) if due else None
+    """Reconcile the subscriptions whose last whole run is `LAMI_RECONCILE` ago; None where there is none.
+
+    Those that will be due before half that time has passed again go with them. Else one that failed once would
+    be on a time of its own for ever, and what is granted above all subscriptions is only compared where all of
+    them are listed in one run.
+    """
+    now, done, every = lami.clock(), lami.index.notes("reconcile"), lami.settings.reconcile
+    ages = {one: now - done[one] if one in done else every for one in lami.settings.subscriptions}
+    if not any(age >= every for age in ages.values()):
+        return None
+    due = sorted(one for one, age in ages.items() if age >= every / 2)
+    return _reconcile(lami, tuple(due), lambda progress: None)
 
 
 def _take(

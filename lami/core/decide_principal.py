@@ -81,7 +81,7 @@ def decide_principal(
 def _see(state: PrincipalState, stimulus: Stimulus, sight: Sight, draft: Draft) -> PrincipalState:
     grants, heard = dict(state.grants), dict(state.heard)
     type = state.type
-    for id, look in [*sight.looks, *_unlisted(state, sight)]:
+    for id, look in [*sight.looks, *_unlisted(state, sight, draft.rules.watched)]:
         held = grants.get(id.key) or heard.get(id.key)
         told = _told(stimulus, id, draft)
         own = look
@@ -102,12 +102,18 @@ def _see(state: PrincipalState, stimulus: Stimulus, sight: Sight, draft: Draft) 
     return replace(state, grants=grants, heard=heard if heard != state.heard else state.heard, type=type)
 
 
-def _unlisted(state: PrincipalState, sight: Sight) -> Iterable[tuple[ResourceId, Absent]]:
-    """The grants held as present that a complete listing of their subscription does not show."""
+def _unlisted(
+    state: PrincipalState, sight: Sight, watched: frozenset[str]
+) -> Iterable[tuple[ResourceId, Absent]]:
+    """The grants held as present that a complete listing of their subscription does not show.
+
+    A grant above all subscriptions shows in those below it alone, and which those are its scope does not tell:
+    it is missing where none that are watched show it.
+    """
     listed = {id.key for id, _ in sight.looks}
     for key, grant in sorted(state.grants.items()):
         where = grant.access.scope.subscription
-        covered = where in sight.complete or (not where and bool(sight.complete))
+        covered = where in sight.complete if where else sight.complete >= watched
         if grant.present and key not in listed and covered:
             yield grant.id, Absent()
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from lami.core.decide_principal import Sight, decide_principal
+from lami.core.ids import ResourceId
 from lami.core.model import Absent, Acceptance, Access, Book, Decision, Finding, Grant, PrincipalState, Term
 from lami.core.stimuli import Accepted, Again, Reconciled, Stimulus, Taken
 from lami.errors import Permanent
@@ -209,6 +210,16 @@ def test_a_complete_listing_shows_what_is_gone() -> None:
     decision = principal_step(book, AGAIN, complete=[SUB])
     assert not grant_of(decision).present
     assert state_of(decision).grants[there.id.key].present
+
+
+def test_a_grant_above_is_gone_only_where_no_watched_subscription_shows_it() -> None:
+    """A management group is above some subscriptions and not above others; its id does not say which."""
+    above = make_grant("a1", scope=ResourceId("/providers/Microsoft.Management/managementGroups/mg"))
+    book, both = carried(make_principal(above)), rules(watched=(SUB, ELSEWHERE))
+    elsewhere = principal_step(book, AGAIN, complete=[ELSEWHERE], by=both)
+    assert state_of(elsewhere).grants[above.id.key].present
+    everywhere = principal_step(book, AGAIN, complete=[SUB, ELSEWHERE], by=both)
+    assert not state_of(everywhere).grants[above.id.key].present
 
 
 def test_a_single_look_concludes_nothing_of_other_grants() -> None:

@@ -551,6 +551,23 @@ def test_only_the_subscription_that_failed_is_reconciled_again() -> None:
     assert world.azure.reads == before
 
 
+def test_one_that_failed_once_is_reconciled_with_the_others_again() -> None:
+    """Its try comes later, and what is granted above all subscriptions is nevertheless compared after it."""
+    world = redeployable()
+    world.azure.sleep(7 * 3600)
+    world.azure.denied = {OTHER_SUB}
+    assert reconcile_if_due(world.lami) is not None
+    world.azure.denied = set()
+    world.azure.sleep(3600)
+    report = reconcile_if_due(world.lami)
+    assert report is not None
+    assert not report.partial
+    world.azure.grant("99999999-9999-4999-8999-999999999999", CONTRIBUTOR, ResourceId("/"))
+    world.azure.sleep(5 * 3600)
+    assert reconcile_if_due(world.lami) is not None
+    assert world.rules() == {"broad-grant": 1}
+
+
 def test_a_deleted_group_is_looked_at_until_its_subscription_can_be_listed() -> None:
     """The listing that its event asks for is put off, not given up."""
     world = redeployable()
