@@ -45,9 +45,8 @@ def reconcile_now(lami: Lami, progress: Listener = lambda progress: None) -> Rep
 def reconcile_if_due(lami: Lami) -> Report | None:
     """Reconcile the subscriptions whose last whole run is `LAMI_RECONCILE` ago; None where there is none.
 
-    Those that will be due before half that time has passed again go with them. Else one that failed once would
-    be on a time of its own for ever, and what is granted above all subscriptions is only compared where all of
-    them are listed in one run.
+    Those whose time is half over go with them. Else one that failed once would be on a time of its own for
+    ever, and what is granted above all subscriptions is only compared where all are listed in one run.
     """
     now, done, every = lami.clock(), lami.index.notes("reconcile"), lami.settings.reconcile
     ages = {one: now - done[one] if one in done else every for one in lami.settings.subscriptions}

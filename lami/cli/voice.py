@@ -43,10 +43,12 @@ class Voice:
         columns = (SpinnerColumn(), BarColumn(), MofNCompleteColumn(), _What())
         with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task("", total=None)
+            parts = bar.add_task("subscriptions", total=None, visible=False)
 
             def listen(now: runs.Progress) -> None:
                 # A listing is one long step: said at once, and not at the bar's next turn.
                 said = shown(now.what, _STEP)
+                bar.update(parts, completed=now.part, total=now.parts or None, visible=now.parts > 0)
                 bar.update(
                     task, completed=now.done, total=now.total or None, description=said, refresh=not now.total
                 )

@@ -107,8 +107,8 @@ def _unlisted(
 ) -> Iterable[tuple[ResourceId, Absent]]:
     """The grants held as present that a complete listing of their subscription does not show.
 
-    A grant above all subscriptions shows in those below it alone, and which those are its scope does not tell:
-    it is missing where none that are watched show it.
+    A grant above all subscriptions shows only in those below it, and which those are its scope does not tell.
+    It is missing where none of those watched shows it.
     """
     listed = {id.key for id, _ in sight.looks}
     for key, grant in sorted(state.grants.items()):
