@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import tracemalloc
+
 import pytest
 
 from lami.arm.protocol import Arm
@@ -72,6 +75,27 @@ def test_all_kinds_of_holders(azure: Scripted, arm: Arm) -> None:
     assert _unknowns(seen) == []
     assert f"{other}/slots" not in azure.paths()
     assert {each.method for each in azure.asked} == {"GET"}
+
+
+def test_a_long_listing_weighs_no_more_than_a_page(azure: Scripted, arm: Arm) -> None:
+    """Thirty pages are let go of one by one: at the peak they weigh what three do."""
+    listing = ASSIGNMENTS.lower()
+
+    def peak(pages: int) -> int:
+        for number in range(pages):
+            lines = [replies.assignment(f"{ASSIGNMENTS}/{number}-{line}") for line in range(100)]
+            follows = f"{azure.url}{ASSIGNMENTS}?page={number + 1}" if number + 1 < pages else None
+            body = Reply(json.dumps(page(*lines, next=follows)).encode())
+            azure.says[f"{listing}?{number}" if number else listing] = body
+        tracemalloc.start()
+        read = sum(1 for one in arm.assignments_in(SUBSCRIPTION) if not isinstance(one, Unknown))
+        weight = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert read == pages * 100
+        return weight
+
+    peak(1)  # What is made once, on the first look.
+    assert peak(30) < 1.3 * peak(3)
 
 
 def test_an_empty_subscription(arm: Arm) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from lami.arm.protocol import NotAHolder
@@ -107,6 +107,10 @@ class CountedEstate:
         self.added[made.id.key] = made
         return made
 
+    def revoke(self, principal: str, here: str) -> None:
+        """Take from a principal the first that it holds."""
+        self.revoked.add(next(self._assignments(here, principal)).id.key)
+
     def recreate(self, id: ResourceId, principal: str) -> None:
         """Delete an app and create it again: it comes back with another principal."""
         self.recreated[id.key] = IdentityHolder(id, "logicApp", principal, (), self.now, self.now)
@@ -192,6 +196,11 @@ def principal_of(here: str, number: int) -> str:
     return _guid("a", number, here)
 
 
+def group_of(here: str, number: int) -> str:
+    """A principal that nobody carries."""
+    return _guid("b", number, here)
+
+
 def _guid(kind: str, number: int, here: str) -> str:
     return f"{ord(kind):08x}-{number:04x}-4000-8000-{here[-12:] or 'f' * 12}"
 
@@ -217,8 +226,3 @@ def _assignment(
     id = ResourceId(f"{scope.text}/providers/Microsoft.Authorization/roleAssignments/{name}")
     kind = "ServicePrincipal"
     return RoleAssignment(id, principal, kind, Access(role.id, scope), role, made, made, "creator")
-
-
-def moved(one: RoleAssignment, at: datetime) -> RoleAssignment:
-    """The same assignment, made anew at another time."""
-    return replace(one, created=at, changed=at)

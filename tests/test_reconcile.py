@@ -1,0 +1,115 @@
+"""A run of reconcile over several subscriptions: what it leaves behind while it goes, and where it dies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from lami.core.ids import ResourceId
+from lami.runs import RUN_LEASE, Progress
+from lami.schedule import reconcile_if_due, reconcile_now
+from tests.scale.estate import app, group_of
+from tests.scale.little import LITTLE, Little, little
+from tests.simulation.azure import CONTRIBUTOR
+
+
+class Killed(BaseException):
+    """The process died here: nothing may catch it."""
+
+
+@pytest.fixture
+def world() -> Iterator[Little]:
+    """A small estate whose baseline is taken; a day has passed since."""
+    with little() as made:
+        assert not made.take().partial
+        made.estate.now += timedelta(days=1)
+        made.estate.asked.clear()
+        yield made
+
+
+def recreate_all(world: Little) -> None:
+    """An app in each subscription comes back with another principal, and no event tells of it."""
+    for number, here in enumerate(world.estate.subscriptions):
+        world.estate.recreate(app(here, 0), f"c0ffee00-000{number}-4000-8000-000000000001")
+
+
+def dies_at(world: Little, listing: int) -> None:
+    """The process dies at this listing of a subscription."""
+
+    def die(kind: str, where: str) -> None:
+        if kind == "holders_in" and world.estate.asked[kind] + 1 == listing:
+            raise Killed
+
+    world.estate.before_read = die
+    with pytest.raises(Killed):
+        reconcile_now(world.lami)
+    world.estate.before_read = lambda kind, where: None
+
+
+def test_a_run_that_takes_long_is_not_begun_by_another_too(world: Little) -> None:
+    """However long its listings and subjects take, what it has yet to do is nobody else's while it lives."""
+    recreate_all(world)
+    seen: list[list[str]] = []
+
+    def slow(kind: str, where: str) -> None:
+        seen.append(world.leases())
+        world.estate.now += RUN_LEASE / 3
+
+    world.estate.before_read = slow
+    started = world.estate.now
+    assert not reconcile_now(world.lami).partial
+    assert world.estate.now - started > 3 * RUN_LEASE
+    assert seen
+    assert not any(seen)
+    world.estate.now += 2 * RUN_LEASE
+    assert world.leases() == []
+
+
+def test_a_run_that_dies_is_continued_by_the_walker(world: Little) -> None:
+    """What it had not finished is on the list, and nothing else; what the run would have found is found."""
+    recreate_all(world)
+    dies_at(world, listing=2)
+    assert world.rules().count("identity-churn") == 1
+    assert world.leases() == []
+    world.estate.now += RUN_LEASE + timedelta(seconds=1)
+    assert sorted(world.leases()) == sorted(world.estate.subscriptions[1:])
+    world.estate.asked.clear()
+    while world.lami.service.walk():
+        pass
+    assert world.estate.asked["holders_in"] == 2
+    assert world.rules().count("identity-churn") == 3
+    assert world.leases() == []
+
+
+def test_a_run_that_died_is_taken_up_by_the_schedule(world: Little) -> None:
+    """When each subscription was reconciled is noted as soon as it is."""
+    recreate_all(world)
+    dies_at(world, listing=3)
+    world.estate.asked.clear()
+    assert reconcile_if_due(world.lami) is not None
+    assert world.estate.asked["holders_in"] == 1
+    assert reconcile_if_due(world.lami) is None
+    assert world.rules().count("identity-churn") == 3
+
+
+def test_a_principal_that_differs_in_several_subscriptions_is_handled_in_each(world: Little) -> None:
+    """One run is as many stimuli as there are subscriptions in which it differs."""
+    stranger = group_of(world.estate.subscriptions[0], 0)
+    for number, here in enumerate(world.estate.subscriptions):
+        scope = ResourceId(f"/subscriptions/{here}")
+        world.estate.grant(stranger, CONTRIBUTOR, scope, f"b0b0b0b0-000{number}-4000-8000-000000000001")
+    assert reconcile_now(world.lami).differing == 1
+    assert world.rules() == ["broad-grant"] * 3
+    assert reconcile_now(world.lami).differing == 0
+
+
+def test_progress_tells_subscriptions_and_subjects(world: Little) -> None:
+    """Which subscription of how many, and in it how many subjects of those that differ."""
+    recreate_all(world)
+    said: list[Progress] = []
+    reconcile_now(world.lami, said.append)
+    assert [(one.part, one.parts, one.done, one.total) for one in said] == [
+        (part, LITTLE.subscriptions, done, done) for part in (1, 2, 3) for done in (0, 1)
+    ]
