@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
@@ -59,16 +60,19 @@ def killed(store: Path, step: Step) -> None:
 
 
 @pytest.fixture(scope="module")
-def taken(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Outcome]:
+def taken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Outcome]]:
     """The store after the baseline of the whole estate was taken, and what that did."""
     store = tmp_path_factory.mktemp("scale") / "lami.db"
-    return store, done(store, Step("take"))
+    yield store, done(store, Step("take"))
+    store.unlink()
 
 
 @pytest.fixture
-def store(taken: tuple[Path, Outcome], tmp_path: Path) -> Path:
-    """A copy of that store."""
-    return Path(shutil.copy(taken[0], tmp_path / "lami.db"))
+def store(taken: tuple[Path, Outcome], tmp_path: Path) -> Iterator[Path]:
+    """A copy of that store; it weighs half a gigabyte, so it is not left behind."""
+    copy = Path(shutil.copy(taken[0], tmp_path / "lami.db"))
+    yield copy
+    copy.unlink()
 
 
 def test_the_baseline_costs_two_listings_and_a_look_at_whom_each_app_carries(
