@@ -55,6 +55,17 @@ def list_subscription(
     return Listing(holders, _frozen(here), _frozen(above))
 
 
+def list_above(arm: Arm, subscription: str) -> Grants | Unknown:
+    """List only what principals hold above a subscription. Unknown where it cannot be read."""
+    above: dict[str, set[str]] = {}
+    for one in arm.assignments_in(subscription):
+        if isinstance(one, Unknown):
+            return one
+        if not one.access.scope.subscription:
+            above.setdefault(one.principal, set()).add(line_of(one))
+    return _frozen(above)
+
+
 def unlike(known: Mapping[Subject, str], listed: Mapping[Subject, str]) -> list[Subject]:
     """The subjects that are listed otherwise than known, and those known that are not listed."""
     differing = [subject for subject, what in listed.items() if known.get(subject) != what]

@@ -12,7 +12,7 @@ that it is gone is only known where all of them could be listed.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -21,7 +21,7 @@ from lami.core.stimuli import Reconciled
 from lami.drain import Drain
 from lami.errors import Temporary
 from lami.handling import Tools
-from lami.listing import digests_of, list_subscription, unlike
+from lami.listing import Grants, digests_of, list_above, list_subscription, unlike
 from lami.runs import RUN_LEASE, Handler, Listener, Progress, Report, Tally
 from lami.store.due import Due, DueList
 
@@ -48,20 +48,42 @@ class Reconciler:
 
         When each subscription was reconciled is noted as soon as it is.
         """
-        now = self._tools.clock()
-        cause = Cause(f"reconcile-{run}", "lami/reconcile", now, actor=Actor("lami", "lami", "lami"))
-        leases = _Leases(self._tools, self._due, cause)
-        leases.take(subscriptions)
-        going = _Run(run, leases, Handler(self._tools, self._due, self._drain, cause), Tally(), progress)
+        whole = set(subscriptions) >= self._tools.rules.watched
+        going = self._begin(run, (*subscriptions, *((ABOVE,) if whole else ())), progress)
         above: dict[Subject, set[str]] = {}
         for part, subscription in enumerate(subscriptions, start=1):
             self._reconcile(going, subscription, part, len(subscriptions), above)
-        tally = going.tally
-        whole = not tally.unread and set(subscriptions) >= self._tools.rules.watched
         if whole:
+            self._compare_above(going, above)
+        return going.tally.report()
+
+    def run_above(self, run: str) -> Report:
+        """Compare only what is granted above all subscriptions: what a run that died had yet to do."""
+        going = self._begin(run, (ABOVE,), lambda progress: None)
+        above: dict[Subject, set[str]] = {}
+        for subscription in sorted(self._tools.rules.watched):
+            listed = list_above(self._tools.arm, subscription)
+            if isinstance(listed, Unknown):
+                going.tally.unread[subscription] = listed.reason
+                break
+            _add(above, listed)
+        self._compare_above(going, above)
+        return going.tally.report()
+
+    def _begin(self, run: str, places: Sequence[str], progress: Listener) -> _Run:
+        now = self._tools.clock()
+        cause = Cause(f"reconcile-{run}", "lami/reconcile", now, actor=Actor("lami", "lami", "lami"))
+        leases = _Leases(self._tools, self._due, cause)
+        leases.take(places)
+        return _Run(run, leases, Handler(self._tools, self._due, self._drain, cause), Tally(), progress)
+
+    def _compare_above(self, going: _Run, above: Mapping[Subject, set[str]]) -> None:
+        """Handle whoever is granted something else above all subscriptions, if all of them were listed."""
+        if not going.tally.unread:
             differing = unlike(self._tools.index.digests(ABOVE), digests_of(above))
-            self._handle_all(going, sorted(differing), tuple(subscriptions), ABOVE, Progress(0, 0, ""))
-        return tally.report()
+            everywhere = tuple(sorted(self._tools.rules.watched))
+            self._handle_all(going, sorted(differing), everywhere, ABOVE, Progress(0, 0, ""))
+        going.leases.done(ABOVE)
 
     def _reconcile(
         self, going: _Run, subscription: str, part: int, parts: int, above: dict[Subject, set[str]]
@@ -77,8 +99,7 @@ class Reconciler:
             going.tally.unread[subscription] = listing.reason
         else:
             going.tally.listed += len(listing)
-            for subject, lines in listing.above.items():
-                above.setdefault(subject, set()).update(lines)
+            _add(above, listing.above)
             differing = sorted(unlike(self._tools.index.digests(subscription), listing.digests))
             self._handle_all(going, differing, (subscription,), subscription, at)
             self._tools.index.put_notes("reconcile", [subscription], started)
@@ -127,9 +148,9 @@ class _Leases:
         self._held: dict[str, Due] = {}
         self._since = tools.clock()
 
-    def take(self, subscriptions: Sequence[str]) -> None:
-        """Put all of them on the list."""
-        self._held = self._fresh(subscriptions, self._since)
+    def take(self, places: Sequence[str]) -> None:
+        """Put all of them on the list: subscriptions, and `ABOVE`."""
+        self._held = self._fresh(places, self._since)
         self._due.add(self._held.values())
 
     def renew(self) -> None:
@@ -138,13 +159,18 @@ class _Leases:
         if now - self._since < RUN_LEASE / 3:
             return
         later = self._fresh(tuple(self._held), now)
-        for subscription, lease in self._held.items():
-            self._due.postpone(lease, later[subscription])
+        for place, lease in self._held.items():
+            self._due.postpone(lease, later[place])
         self._held, self._since = later, now
 
-    def done(self, subscription: str) -> None:
+    def done(self, place: str) -> None:
         """Cross one off."""
-        self._due.done(self._held.pop(subscription))
+        self._due.done(self._held.pop(place))
 
-    def _fresh(self, subscriptions: Sequence[str], now: datetime) -> dict[str, Due]:
-        return {one: Due(now + RUN_LEASE, "reconcile", self._cause, resource=one) for one in subscriptions}
+    def _fresh(self, places: Sequence[str], now: datetime) -> dict[str, Due]:
+        return {one: Due(now + RUN_LEASE, "reconcile", self._cause, resource=one) for one in places}
+
+
+def _add(above: dict[Subject, set[str]], listed: Grants) -> None:
+    for subject, lines in listed.items():
+        above.setdefault(subject, set()).update(lines)

@@ -19,7 +19,7 @@ from lami.drain import Drain
 from lami.errors import Permanent, Temporary
 from lami.handling import Tools, handle
 from lami.pace import Calm, Pace, window_end
-from lami.reconcile import Reconciler
+from lami.reconcile import ABOVE, Reconciler
 from lami.routing import NotNow, Router
 from lami.store.books import Loaded
 from lami.store.due import Due, DueList
@@ -99,9 +99,13 @@ class Walker:
     def _do(self, item: Due) -> list[Loaded]:
         if item.why == "reconcile":
             run = f"{item.cause.id}/{item.resource}/{item.tries}"
-            report = self._reconciler.run((item.resource,), run)
+            if item.resource == ABOVE:
+                report = self._reconciler.run_above(run)
+            else:
+                report = self._reconciler.run((item.resource,), run)
             if report.unread:
-                raise Temporary(f"{item.resource} could not be listed: {report.unread[item.resource]}")
+                unread = ", ".join(f"{one} could not be listed: {why}" for one, why in report.unread.items())
+                raise Temporary(unread)
             return []
         if item.why == "route" and item.change is not None:
             handled = self._router.route(item.change)

@@ -10,7 +10,7 @@ import pytest
 from lami.core.ids import ResourceId
 from lami.runs import RUN_LEASE, Progress
 from lami.schedule import reconcile_if_due, reconcile_now
-from tests.scale.estate import app, group_of
+from tests.scale.estate import MANAGEMENT_GROUP, app, group_of
 from tests.scale.little import LITTLE, Little, little
 from tests.simulation.azure import CONTRIBUTOR
 
@@ -70,16 +70,20 @@ def test_a_run_that_takes_long_is_not_begun_by_another_too(world: Little) -> Non
 def test_a_run_that_dies_is_continued_by_the_walker(world: Little) -> None:
     """What it had not finished is on the list, and nothing else; what the run would have found is found."""
     recreate_all(world)
+    stranger = group_of(world.estate.subscriptions[0], 0)
+    above = ResourceId(MANAGEMENT_GROUP)
+    world.estate.grant(stranger, CONTRIBUTOR, above, "b0b0b0b0-0000-4000-8000-000000000001")
     dies_at(world, listing=2)
     assert world.rules().count("identity-churn") == 1
     assert world.leases() == []
     world.estate.now += RUN_LEASE + timedelta(seconds=1)
-    assert sorted(world.leases()) == sorted(world.estate.subscriptions[1:])
+    assert sorted(world.leases()) == ["", *sorted(world.estate.subscriptions[1:])]
     world.estate.asked.clear()
     while world.lami.service.walk():
         pass
     assert world.estate.asked["holders_in"] == 2
     assert world.rules().count("identity-churn") == 3
+    assert world.rules().count("broad-grant") == 1
     assert world.leases() == []
 
 
