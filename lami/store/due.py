@@ -19,8 +19,8 @@ Why = Literal["drain", "doubt", "grace", "until", "route", "reconcile"]
 @dataclass(frozen=True, slots=True)
 class Due:
     """Something to do at a time: `drain` a subject's debts; look at it again (`doubt`, `grace`, `until`);
-    `route` a change whose assignment nobody knew; `reconcile` the subscription that `resource` names, or, where
-    it names none, what is granted above all of them.
+    `route` a change whose assignment nobody knew; `reconcile` the subscription that `resource` names, or,
+    where it names none, what is granted above all of them.
 
     `tries` counts the times it could not be done.
     """
