@@ -57,6 +57,9 @@ _SUCCESS = frozenset(f"microsoft.resources.resource{verb}success" for verb in ("
 _UNDONE = re.compile(r"microsoft\.resources\.resource(write|delete|action)(failure|cancel)")
 _VALIDATION = "microsoft.eventgrid.subscriptionvalidationevent"
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:[Zz]|([+-]\d\d:\d\d))", re.ASCII)
+_NO_NAMES = frozenset({"", ".", ".."})
+_READ_OTHERWISE = frozenset("\\?#%")
+"""What in a URL would no longer be part of a path."""
 _CLAIMS = "http://schemas.microsoft.com/identity/claims/"
 _UPN = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/upn"
 
@@ -137,7 +140,9 @@ def clean(value: object, length: int = _MAX_TEXT) -> str:
     """
     if not isinstance(value, str):
         return ""
-    return "".join(char for char in value[: 4 * length] if _is_plain(char)).strip()[:length]
+    start = value[: 4 * length]
+    plain = start if _is_plain(start) else "".join(char for char in start if _is_plain(char))
+    return plain.strip()[:length]
 
 
 # --- the envelope ----------------------------------------------------------------------------------
@@ -214,10 +219,10 @@ def _resource_id(text: str, name: str) -> ResourceId:
     if (
         not text.startswith("/")
         or len(parts) % 2
-        or any(part.strip() in ("", ".", "..") for part in parts)
-        or any(char in "\\?#%" for char in text)
+        or not _NO_NAMES.isdisjoint(map(str.strip, parts))
+        or not _READ_OTHERWISE.isdisjoint(text)
         # The Kelvin sign, in lower case, is a plain k: such an id would equal another resource's.
-        or unicodedata.normalize("NFC", text) != text
+        or not unicodedata.is_normalized("NFC", text)
     ):
         raise BadEvent(f"{name} is no resource id: {text[:100]}")
     if parts[0].lower() == "subscriptions" and guid(parts[1]) != parts[1].lower():
@@ -258,7 +263,10 @@ def _actor(data: Mapping[str, object]) -> Actor:
 
 def _is_plain(text: str) -> bool:
     """Whether no character is control, format (direction, zero width), surrogate, or a line separator."""
-    return not any(unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp") for char in text)
+    # What is printable is plain. The rest is looked at one by one: wide spaces and the unassigned are plain too.
+    return text.isprintable() or not any(
+        unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp") for char in text
+    )
 
 
 # --- JSON ------------------------------------------------------------------------------------------
