@@ -263,7 +263,7 @@ def _actor(data: Mapping[str, object]) -> Actor:
 
 def _is_plain(text: str) -> bool:
     """Whether no character is control, format (direction, zero width), surrogate, or a line separator."""
-    # What is printable is plain. The rest is looked at one by one: wide spaces and the unassigned are plain too.
+    # What is printable is plain; so are, of the rest, wide spaces and characters not assigned yet.
     return text.isprintable() or not any(
         unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp") for char in text
     )

@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from lami.core.ids import digest
-from lami.core.model import Entry, EntryKind, Subject
+from lami.core.model import Actor, Cause, Entry, EntryKind, FindingSubject, Subject
 
 GENESIS = ""
 """What the first entry of a subject names as the hash before it."""
@@ -31,9 +31,8 @@ def entry_id(subject: Subject, number: int) -> str:
 
 def hashed(entry: Entry, previous: str) -> Entry:
     """The entry linked behind `previous`."""
-    linked = replace(entry, hash="", previous_hash=previous)
-    content = json.dumps(asdict(linked), sort_keys=True, ensure_ascii=True, default=_plain)
-    return replace(linked, hash=hashlib.sha256(content.encode()).hexdigest())
+    content = _canonical({**_members(entry), "hash": "", "previous_hash": previous})
+    return replace(entry, previous_hash=previous, hash=hashlib.sha256(content.encode()).hexdigest())
 
 
 def broken(entries: Sequence[Entry], head: str, count: int) -> str:
@@ -108,7 +107,17 @@ class Query:
         return not wanted or any(s == wanted or s.startswith(wanted + "/") for s in scopes)
 
 
-def _plain(value: object) -> str:
+def _members(noun: Entry | FindingSubject | Cause | Actor) -> dict[str, object]:
+    return {name: getattr(noun, name) for name in noun.__slots__}
+
+
+def _plain(value: object) -> str | dict[str, object]:
     if isinstance(value, datetime):
         return stamp(value)
+    if isinstance(value, FindingSubject | Cause | Actor):
+        return _members(value)
     raise TypeError(f"an entry holds no {type(value).__name__}")
+
+
+_canonical = json.JSONEncoder(sort_keys=True, ensure_ascii=True, default=_plain).encode
+"""The JSON that is hashed. Its form never changes: it stands behind every hash ever written."""

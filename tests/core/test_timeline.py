@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import hashlib
+import json
+from dataclasses import asdict, replace
 from datetime import timedelta, timezone
 
 import pytest
@@ -122,6 +124,15 @@ def test_a_hash_is_the_same_whatever_the_zone_and_order_of_members() -> None:
 def test_hostile_text_is_hashed(text: str) -> None:
     """Whatever an attacker called a thing, the entry can be hashed."""
     assert broken(chain(line(1, text)), hashed(line(1, text), GENESIS).hash, 1) == ""
+
+
+@given(st.text(st.characters(codec=None)), st.dictionaries(st.text(), st.text()))
+def test_what_is_hashed_is_all_of_the_entry_as_sorted_json(text: str, values: dict[str, str]) -> None:
+    """The form never changes: hashes written long ago are checked by it."""
+    entry = replace(line(1), text=text, before=values, at=at(1) + timedelta(microseconds=5))
+    content = {**asdict(entry), "hash": "", "previous_hash": HEAD}
+    plain = json.dumps(content, sort_keys=True, default=stamp)
+    assert hashed(entry, HEAD).hash == hashlib.sha256(plain.encode()).hexdigest()
 
 
 def test_stamps_are_utc_with_microseconds_where_there_are_any() -> None:
