@@ -115,8 +115,15 @@ class RoleDefinition:
     custom: bool = False
 
 
+class _Keyed:
+    """Room for a key that is worked out when first asked for. No member: neither stored nor compared."""
+
+    __slots__ = ("_key",)
+    _key: str
+
+
 @dataclass(frozen=True, slots=True)
-class Access:
+class Access(_Keyed):
     """What a grant allows, whoever holds it: a role at a scope, under a condition.
 
     Access is compared by this, not by assignment id: a successor's assignments have new ids.
@@ -129,7 +136,11 @@ class Access:
     @property
     def key(self) -> str:
         """A short name of this access, the same in every book."""
-        return digest(self.role, self.scope.key, self.condition)
+        try:
+            return self._key
+        except AttributeError:
+            object.__setattr__(self, "_key", digest(self.role, self.scope.key, self.condition))
+            return self._key
 
 
 @dataclass(frozen=True, slots=True)
