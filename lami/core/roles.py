@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, get_args
 
 from lami.core.ids import guid
@@ -133,6 +134,7 @@ _HARMLESS_PROVIDERS = frozenset({"microsoft.support"})
 """Opening support tickets comes with some 140 narrow built-in roles and makes none of them broad."""
 
 
+@lru_cache(maxsize=1024)
 def powers(permissions: tuple[Permission, ...]) -> tuple[Power, ...]:
     """The classes that these permissions reach, gravest first; none for a role that allows nothing.
 
