@@ -319,23 +319,28 @@ def _fold(state: PrincipalState, everything: bool, draft: Draft) -> PrincipalSta
     """Take into the baseline what nobody objects to; all of it where the baseline is being taken."""
     if state.shed:
         return state
-    policy = draft.rules.policy
-    if not state.carriers and not everything and policy.new_grants == "alert":
+    if not state.carriers and not everything and draft.rules.policy.new_grants == "alert":
         return state  # Who carries it may be told next, and then each grant is to be judged.
-    founds = [
-        found
-        for detector in draft.rules.detectors
-        for found in detector.detect(
-            replace(draft.book, state=state), replace(policy, watch_principals="all")
-        )
+    new = [
+        grant for _, grant in sorted(state.grants.items()) if grant.present and not _expected(state, grant)
     ]
-    held = set() if everything else {found.holds for found in founds}
-    accepted: Mapping[str, object] = state.terms
+    held = _held(state, draft) if new and not everything else set()
     folded = state.terms
-    for _, grant in sorted(state.grants.items()):
-        if grant.present and grant.access.key not in held:
+    for grant in new:
+        if grant.access.key not in held:
             folded = terms.accept(folded, grant.access, grant.role_name)
-    return state if folded == accepted else replace(state, terms=folded)
+    return state if folded is state.terms else replace(state, terms=folded)
+
+
+def _expected(state: PrincipalState, grant: Grant) -> bool:
+    term = state.terms.get(grant.access.key)
+    return term is not None and term.expected
+
+
+def _held(state: PrincipalState, draft: Draft) -> set[str]:
+    """The access that a detector objects to, whomever the policy watches."""
+    book, policy = replace(draft.book, state=state), replace(draft.rules.policy, watch_principals="all")
+    return {found.holds for detector in draft.rules.detectors for found in detector.detect(book, policy)}
 
 
 def _spread(
