@@ -99,23 +99,22 @@ def _see(
     else:
         verdict = belief.absent(memory, told, draft.now, patience)
     newest = max((t for t in (state.newest, told.at if told else None, shown) if t), default=None)
-    heard = replace(
-        state,
-        newest=max((t for t in (state.newest, told.at if told else None) if t), default=None),
-        deleted_since=state.deleted_since or _deleted(state, told),
-    )
+    if _deleted(state, told):
+        state = replace(state, deleted_since=True)
     if not verdict.believe:
         what = "is still there" if isinstance(look, Present) else "is not there yet"
         name = naming.subject_of(draft.book).name
         draft.doubted(f"Azure may show the past: {name} {what}", newest, draft.book.subject.id)
         _touched(stimulus, draft, "Azure does not show it yet; lami looks again")
-        return heard
+        return replace(
+            state, newest=max((t for t in (state.newest, told.at if told else None) if t), default=None)
+        )
     if verdict.later:
         draft.look_later(newest, draft.book.subject.id)
     draft.observed.add(ResourceId(draft.book.subject.id).subscription)
     if isinstance(look, Absent):
-        return _gone(heard, stimulus, draft, newest)
-    return _shown(heard, stimulus, look.state, draft, newest, shown)
+        return _gone(state, stimulus, draft, newest)
+    return _shown(state, stimulus, look.state, draft, newest, shown)
 
 
 def _deleted(state: HolderState, told: belief.Told | None) -> bool:
@@ -167,7 +166,7 @@ def _shown(
         oddity=shown.oddity,
         observed=_identities(shown),
     )
-    name = naming.subject_of(replace(draft.book, state=after)).name
+    name = naming.subject_of(draft.book).name
     if not state.known:
         draft.say(
             "observed", f"{name} is seen for the first time: its baseline", after=_words(after.observed)
@@ -334,12 +333,9 @@ def _turns(before: HolderState, state: HolderState, draft: Draft) -> HolderState
     if state.owner != before.owner and before.known:
         for principal in sorted(now):
             draft.tell("carries", Subject("principal", principal))
-    return replace(
-        state,
-        granted=granted,
-        churned_at=draft.now if changed else state.churned_at,
-        churn_cause=draft.cause if changed else state.churn_cause,
-    )
+    if changed:
+        return replace(state, granted=granted, churned_at=draft.now, churn_cause=draft.cause)
+    return state if granted == state.granted else replace(state, granted=granted)
 
 
 def _missing(state: HolderState, draft: Draft) -> HolderState:
@@ -358,7 +354,7 @@ def _missing(state: HolderState, draft: Draft) -> HolderState:
             after[key] = replace(term, missing_since=None, missing_cause=None)
         else:
             after[key] = term
-    return replace(state, terms=after)
+    return state if after == state.terms else replace(state, terms=after)
 
 
 def _term_words(term: Term, principal: str) -> Mapping[str, str]:

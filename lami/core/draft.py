@@ -120,7 +120,8 @@ class Draft:
         self._report(settled)
         changed = [f.id for f in settled.findings.values() if f.revision == book.version]
         return self._made(
-            replace(book, findings=settled.findings),
+            book,
+            settled.findings,
             settled.resolved,
             (*changed, *(f.id for f in settled.resolved)),
             tuple(OwedAlert(f.id, f.telling) for f in settled.told),
@@ -129,11 +130,12 @@ class Draft:
 
     def seal_note(self) -> Decision:
         """Make a decision that only adds lines: nothing is judged, opened or resolved by it."""
-        return self._made(replace(self.book, version=self.book.version + 1))
+        return self._made(replace(self.book, version=self.book.version + 1), self.book.findings)
 
     def _made(
         self,
         book: Book,
+        findings: Mapping[str, Finding],
         resolved: tuple[Finding, ...] = (),
         indexed: tuple[str, ...] = (),
         alerts: tuple[OwedAlert, ...] = (),
@@ -152,6 +154,7 @@ class Draft:
         owes = bool(owed.alerts or owed.messages or owed.index or owed.looks)
         after = replace(
             book,
+            findings=findings,
             chain=chain,
             entries=book.entries + len(entries),
             owed=(*book.owed, owed) if owes else book.owed,

@@ -67,12 +67,12 @@ class ResourceId:
     @property
     def parts(self) -> tuple[str, ...]:
         """The segments between the slashes, in Azure's casing."""
-        return tuple(part for part in self.text.split("/") if part)
+        return tuple(filter(None, self.text.split("/")))
 
     @property
     def name(self) -> str:
         """The last segment; `/` for the tenant root."""
-        return self.parts[-1] if self.parts else "/"
+        return self.text.rpartition("/")[2] or "/"
 
     @property
     def subscription(self) -> str:
@@ -123,14 +123,16 @@ class ResourceId:
     @property
     def short(self) -> str:
         """The scope as a title says it: `subscription 1b2c3d4e`, `resource group rg`, `kv (vaults)`."""
-        if self.level is Level.TENANT:
+        level = self.level
+        if level is Level.TENANT:
             return "the tenant root"
-        if self.level is Level.RESOURCE:
-            kind = self.parts[-2] if len(self.parts) > 1 else "resource"
+        if level is Level.RESOURCE:
+            parts = self.parts
+            kind = parts[-2] if len(parts) > 1 else "resource"
             return f"{self.name} ({kind})"
-        if self.level is Level.SUBSCRIPTION:
+        if level is Level.SUBSCRIPTION:
             return f"subscription {self.name[:8]}"
-        return f"{self.level.words} {self.name}"
+        return f"{level.words} {self.name}"
 
     def reaches(self, other: ResourceId) -> bool:
         """Whether a grant at this scope is in force at `other` too, within one subscription.
