@@ -69,8 +69,11 @@ def _take(
         # Where a subject could not be handled the take is done again: those that were are held by then.
         for what in ("baseline", "reconcile"):
             lami.index.put_notes(what, [one for one in subscriptions if one not in report.unread], now)
+    lami.table.flush()
     return report
 
 
 def _reconcile(lami: Lami, subscriptions: tuple[str, ...], progress: Listener) -> Report:
-    return lami.service.reconciler.run(subscriptions, lami.clock().isoformat(), progress)
+    report = lami.service.reconciler.run(subscriptions, lami.clock().isoformat(), progress)
+    lami.table.flush()
+    return report

@@ -79,7 +79,10 @@ class Service:
 
         Raises `Temporary` where it must be delivered again.
         """
-        return self._counted(self._receive(event))
+        outcome = self._receive(event)
+        if outcome.outcome not in ("ignored", "rejected"):
+            self._tools.books.flush()
+        return self._counted(outcome)
 
     def reject(self, reason: str) -> Outcome:
         """Count something that came in an event's place and is none."""
@@ -149,6 +152,7 @@ class Service:
         stimulus = Accepted(finding, by.name or by.id or "somebody", reason, until, cause)
         handled = handle(self._tools, indexed.subject, stimulus)
         further = self._drain.pay([handled.loaded])
+        self._tools.books.flush()
         ids = tuple(dict.fromkeys(id for h in (handled, *further) for id in h.findings))
         return Acknowledgement(finding, ids)
 

@@ -149,6 +149,9 @@ class AzureTable:
             if not isinstance(operation, Delete)
         }
 
+    def flush(self) -> None:
+        """Do nothing: the service answers a transaction when it is durable."""
+
     def close(self) -> None:
         """Let go of connections. Closing twice is harmless."""
         self._client.close()

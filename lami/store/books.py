@@ -112,6 +112,10 @@ class Books:
                     self._settle_one(loaded.book.subject, operation)
         return _with_owed(loaded, left, etags)
 
+    def flush(self) -> None:
+        """Return when all that was written, to books and to anything else in the table, is on disk."""
+        self._table.flush()
+
     def entries(self, subject: Subject, limit: int | None = None) -> list[Entry]:
         """A subject's timeline, newest first; `limit` counts rows: one a commit, but for very large ones."""
         found = self._table.query(subject.partition, *rows.stacked(rows.ENTRY), limit)

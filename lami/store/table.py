@@ -98,7 +98,7 @@ class LimitExceeded(Permanent):
 
 
 class Table(Protocol):
-    """A table of partitions. Each method is one round trip, but for `query`, which takes one a page."""
+    """A table of partitions. Each method is one round trip, but `query` takes one a page and `flush` none."""
 
     def get(self, partition: str, key: str) -> Row | None:
         """Read one row, or None where there is none."""
@@ -119,6 +119,15 @@ class Table(Protocol):
 
         At most 100 operations, on distinct keys, 4 MiB in all. Raises `Conflict`, `LimitExceeded` or
         `StoreUnavailable`.
+        """
+        ...
+
+    def flush(self) -> None:
+        """Return when everything that was written to the table is on disk, by whomever: before an answer.
+
+        What `transact` has written outlives this process at once, and a power failure only after this; one
+        that comes before takes the newest transactions, never an older one without all that came after it.
+        Raises `StoreUnavailable`.
         """
         ...
 

@@ -39,6 +39,9 @@ class CountingTable:
             self.committed_at = len(self.trips)
         return self.inner.transact(partition, operations)
 
+    def flush(self) -> None:
+        self.inner.flush()
+
     def close(self) -> None:
         self.inner.close()
 

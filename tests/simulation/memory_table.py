@@ -44,6 +44,9 @@ class MemoryTable:
         self.partitions[partition] = rows
         return etags
 
+    def flush(self) -> None:
+        return
+
     def close(self) -> None:
         return
 

@@ -57,6 +57,9 @@ class FaultyTable:
         self._maybe()
         return etags
 
+    def flush(self) -> None:
+        self.inner.flush()
+
     def close(self) -> None:
         self.inner.close()
 
