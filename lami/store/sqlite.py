@@ -1,8 +1,8 @@
 """The SQLite back end: the default store, in one file beside lami, for one machine.
 
 All writes go to one write-ahead log, in turn. A killed process loses none of them; a power failure none that
-stood in the log at the last `flush`, and of the later ones the newest first. So one fsync does for all that an
-event writes. Threads and processes may share a file: readers never wait, writers queue.
+stood in the log at the last `flush`, and of the later ones the newest first. So one fsync does for all that
+an event writes. Threads and processes may share a file: readers never wait, writers queue.
 """
 
 from __future__ import annotations
