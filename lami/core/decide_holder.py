@@ -111,10 +111,18 @@ def _see(
         )
     if verdict.later:
         draft.look_later(newest, draft.book.subject.id)
-    draft.observed.add(ResourceId(draft.book.subject.id).subscription)
     if isinstance(look, Absent):
-        return _gone(state, stimulus, draft, newest)
-    return _shown(state, stimulus, look.state, draft, newest, shown)
+        after = _gone(state, stimulus, draft, newest)
+    else:
+        after = _shown(state, stimulus, look.state, draft, newest, shown)
+    if draft.book.version == 0 or _digested(after) != _digested(state):
+        draft.observed.add(ResourceId(draft.book.subject.id).subscription)
+    return after
+
+
+def _digested(state: HolderState) -> tuple[object, ...]:
+    """What `lami.core.digests` makes of it: where none of this changes, nobody is owed a digest."""
+    return state.present, state.observed, state.created
 
 
 def _deleted(state: HolderState, told: belief.Told | None) -> bool:

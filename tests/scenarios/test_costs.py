@@ -74,7 +74,7 @@ def revoke(world: World) -> None:
 
 @pytest.mark.parametrize(
     ("change", "reads", "trips"),
-    [(touch, 1, 5), (grant, 2, 10), (grant_to_stranger, 2, 7), (write_again, 1, 6), (revoke, 1, 10)],
+    [(touch, 1, 4), (grant, 2, 10), (grant_to_stranger, 2, 7), (write_again, 1, 6), (revoke, 1, 10)],
 )
 def test_an_event_without_findings_costs_few_reads_and_round_trips(
     change: Callable[[World], None], reads: int, trips: int
