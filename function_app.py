@@ -10,10 +10,10 @@ from __future__ import annotations
 import azure.functions as func
 
 from lami.functions import instance
-from lami.web.app import make_app
+from lami.web.late import make_late_app
 
 app = func.WsgiFunctionApp(
-    app=make_app(instance.get).wsgi_app,
+    app=make_late_app(instance.get),
     http_auth_level=func.AuthLevel.ANONYMOUS,
     function_name="web",
 )

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal, TypeVar, get_args
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from lami.channels.email import SmtpServer
+from lami.channels.relay import SmtpServer
 from lami.channels.targets import (
     TEAMS_HOSTS,
     TOPIC_HOSTS,

@@ -11,9 +11,6 @@ from typing import TYPE_CHECKING
 from lami.arm.azure import AzureArm
 from lami.arm.protocol import Arm
 from lami.channels.channel import Channel
-from lami.channels.email import Email
-from lami.channels.event_grid import EventGrid
-from lami.channels.teams import Teams
 from lami.core.draft import Rules
 from lami.detectors import DETECTORS
 from lami.drain import Drain, Told
@@ -31,6 +28,8 @@ from lami.take import Taker
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
+
+    from lami.channels.event_grid import EventGrid
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +135,15 @@ def make_default_credential() -> TokenCredential:
 
 
 def make_channels(settings: Settings, credential: TokenCredential | None) -> tuple[Channel, ...]:
-    """The channels that are configured."""
+    """The channels that are configured; of the others not even the code is imported."""
     channels: list[Channel] = []
     if settings.teams_webhook_url:
+        from lami.channels.teams import Teams
+
         channels.append(Teams(settings.teams_webhook_url, settings.targets))
     if settings.smtp is not None and settings.email_to:
+        from lami.channels.email import Email
+
         channels.append(Email(settings.smtp, settings.email_from, settings.email_to))
     if settings.topic_endpoint:
         channels.append(_event_grid(settings, credential))
@@ -148,6 +151,8 @@ def make_channels(settings: Settings, credential: TokenCredential | None) -> tup
 
 
 def _event_grid(settings: Settings, credential: TokenCredential | None) -> EventGrid:
+    from lami.channels.event_grid import EventGrid
+
     if credential is not None:
         return EventGrid(settings.topic_endpoint, credential)
     from azure.core.credentials import AzureKeyCredential

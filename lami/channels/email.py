@@ -8,7 +8,7 @@ from __future__ import annotations
 import smtplib
 import ssl
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -20,6 +20,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 from lami.channels import console
 from lami.channels.channel import Alert
 from lami.channels.console import MAX_ITEMS
+from lami.channels.relay import SmtpServer
 from lami.channels.text import shown
 from lami.channels.wording import commands, more, summary, title
 from lami.core.ids import digest
@@ -39,17 +40,6 @@ _COLOURS: Mapping[Severity, str] = {
 _SANS = "font-family:Segoe UI,Helvetica,Arial,sans-serif;font-size:14px;color:#242424"
 _SUBTLE = "color:#616161;font-size:12px"
 _MONO = "font-family:Consolas,Menlo,monospace;font-size:12px"
-
-
-@dataclass(frozen=True, slots=True)
-class SmtpServer:
-    """The relay that takes lami's mail. Without `starttls` it has to be on this machine."""
-
-    host: str
-    port: int = 587
-    user: str = ""
-    password: str = field(default="", repr=False)
-    starttls: bool = True
 
 
 @dataclass(frozen=True, slots=True)
