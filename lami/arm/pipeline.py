@@ -24,12 +24,12 @@ from azure.core.pipeline.policies import (
 )
 from azure.core.pipeline.transport import HttpRequest as OlderRequest
 from azure.core.pipeline.transport import HttpResponse as OlderResponse
-from azure.core.pipeline.transport import RequestsTransport
 from azure.core.rest import HttpRequest, HttpResponse
 from azure.mgmt.core.policies import ARMChallengeAuthenticationPolicy
 
 from lami import __version__
 from lami.arm.read import Unreadable
+from lami.arm.transport import make_transport
 from lami.errors import Permanent
 
 CONNECT = 5.0
@@ -145,9 +145,7 @@ def make_pipeline(
         authentication(endpoint, credential),
         *hooks,
     ]
-    transport = RequestsTransport(
-        connection_timeout=CONNECT, read_timeout=READ, use_env_settings=credential is not None
-    )
+    transport = make_transport(endpoint, CONNECT, READ, environment=credential is not None)
     # Opened now, since two threads that open it at once would leave one session behind.
     transport.open()
     return Pipeline(transport, policies)
