@@ -30,4 +30,8 @@ def create_assignment(principal: str, access: Access) -> str:
 def _line(*words: str) -> str:
     # Control characters, line breaks above all, would let a hostile name end the command when it is pasted.
     # A space in their place keeps the words of a condition apart that stands on several lines.
-    return " ".join(shlex.quote("".join(c if c.isprintable() else " " for c in word)) for word in words)
+    return " ".join(shlex.quote(_printable(word)) for word in words)
+
+
+def _printable(word: str) -> str:
+    return word if word.isprintable() else "".join(c if c.isprintable() else " " for c in word)
