@@ -445,6 +445,14 @@ class TableContract:
         assert row is not None
         assert row.values == {"owner": won.index(True)}
 
+    def test_flush(self, table: Table) -> None:
+        """A table is flushed at any time, one that nobody has used yet too, and is as it was."""
+        table.flush()
+        table.transact("p", [Create("k", {"v": 1})])
+        table.flush()
+        table.flush()
+        assert [row.values for row in table.query("p")] == [{"v": 1}]
+
     def test_close_twice(self, table: Table) -> None:
         """Closing a closed table does nothing."""
         table.transact("p", [Create("k", {})])

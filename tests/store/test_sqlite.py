@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import sqlite3
 import subprocess
@@ -157,6 +158,29 @@ def test_unusable_file(tmp_path: Path) -> None:
         with pytest.raises(StoreUnavailable, match=str(path)):
             table.transact("p", [Create("k", {})])
         table.close()
+
+
+def test_a_flush_reaches_the_disk_once_whoever_wrote(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What another connection wrote is in the file that is synced; a disk that fails is no flush."""
+    synced: list[bytes] = []
+    log = Path(f"{path}-wal")
+    monkeypatch.setattr(os, "fsync", lambda file: synced.append(log.read_bytes()))
+    writer, other = SqliteTable(path), SqliteTable(path)
+    assert other.get("p", "k") is None
+    writer.transact("p", [Create("k", {"v": "a text to be found"})])
+    assert synced == []
+    other.flush()
+    assert len(synced) == 1
+    assert b"a text to be found" in synced[0]
+
+    def broken(file: object) -> None:
+        raise OSError("input/output error")
+
+    monkeypatch.setattr(os, "fsync", broken)
+    with pytest.raises(StoreUnavailable, match="input/output error"):
+        other.flush()
+    writer.close()
+    other.close()
 
 
 def test_closed(path: str) -> None:
