@@ -1,6 +1,7 @@
 """Email: an alert as one mail (plain text, and the same as simple HTML), over SMTP with STARTTLS.
 
-The HTML is built as a tree, never as a string, so that every text in it is escaped by construction.
+The HTML is built as a tree, never as a string, so that every text in it is escaped by construction. A header
+is text that the library decodes before it encodes it, so that what looks encoded is broken up.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ from lami.errors import Permanent, Temporary
 TIMEOUT = 6.0
 """Seconds for connecting and for each answer of the mail server."""
 _SUBJECT = 150
+_ENCODED = "=?"
+"""Begins an encoded word (RFC 2047), which may hold line breaks: to a mail reader, headers of the attacker's."""
 _COLOURS: Mapping[Severity, str] = {
     "critical": "#a4262c",
     "high": "#c4314b",
@@ -79,7 +82,8 @@ def render(alert: Alert, sender: str, recipients: Sequence[str]) -> EmailMessage
     said, gravest, others = summary(alert), alert.findings[0].severity, len(alert.findings) - 1
     domain = parseaddr(sender)[1].rpartition("@")[2] or "lami.invalid"
     thread = f"<{digest(alert.thread)}.thread@{domain}>"
-    told, others = shown(said.headline, _SUBJECT), 0 if alert.is_digest else others
+    told = shown(said.headline, _SUBJECT).replace(_ENCODED, "= ?")
+    others = 0 if alert.is_digest else others
     message = EmailMessage(policy=SMTP)
     message["Subject"] = f"[lami] {gravest.upper()}: {told}" + (f" (+{others:,})" if others else "")
     message["From"] = sender

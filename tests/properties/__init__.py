@@ -1,0 +1,1 @@
+"""Properties that must hold whatever comes: machines that play a model beside the real thing, and fuzzing."""

@@ -1,0 +1,59 @@
+"""How many random cases each property gets: a share of some thousands in CI, of `LAMI_CASES` in the long run.
+
+In CI the cases are the same every time, so that a failure repeats by running the test again. In the long run
+they are new ones; a failure prints the `@reproduce_failure` line that repeats it, and `.hypothesis/` keeps it.
+"""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import HealthCheck, Phase, settings
+
+SHARES = {
+    "store": 120,
+    "azurite": 12,
+    "books": 120,
+    "findings": 150,
+    "estate": 60,
+    "findings pages": 80,
+    "timeline pages": 60,
+    "policy": 250,
+    "policy faults": 250,
+    "policy text": 200,
+    "exceptions": 200,
+    "events": 600,
+    "bodies": 500,
+    "webhook": 250,
+    "cards": 200,
+    "mails": 150,
+    "subjects": 300,
+    "consoles": 200,
+    "grid events": 150,
+    "wording": 300,
+    "commands": 200,
+}
+"""Cases of each property in CI; a case of a machine is a whole run of some dozens of steps."""
+STEPS = 30
+"""Steps of one run of a machine."""
+LONG = int(os.environ.get("LAMI_CASES", "0"))
+"""Cases of the whole package in the long run; 0 is CI."""
+
+settings.register_profile(
+    "properties",
+    deadline=None,
+    print_blob=True,
+    stateful_step_count=STEPS,
+    # Cases of this package are large on purpose, and the machine is shared.
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+settings.register_profile("properties-ci", settings.get_profile("properties"), derandomize=True)
+
+
+def cases(of: str) -> settings:
+    """The settings for one property, by its name in `SHARES`."""
+    if LONG:
+        scaled = max(1, SHARES[of] * LONG // sum(SHARES.values()))
+        return settings(settings.get_profile("properties"), max_examples=scaled)
+    # Shrinking is kept: a failure in CI is read by people.
+    return settings(settings.get_profile("properties-ci"), max_examples=SHARES[of], phases=tuple(Phase))
