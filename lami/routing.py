@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
+from lami.core.belief import SKEW
 from lami.core.draft import MARGIN
 from lami.core.ids import guid
 from lami.core.model import Change, Present, Subject, Unknown
@@ -57,7 +58,9 @@ class Router:
             return [handle(self._tools, Subject("role", guid(change.resource.name)), Told(change))]
         if change.operation == _GROUP_DELETED:
             # What was in the group is not told one by one (see docs/assumptions.md): look at all of it.
-            at = max(self._tools.clock(), change.time) + MARGIN
+            now = self._tools.clock()
+            # An event's time may be a little ahead of lami's clock; further ahead it is wrong, or forged.
+            at = min(max(now, change.time), now + SKEW) + MARGIN
             self._due.add([Due(at, "reconcile", change.cause, resource=change.subscription)])
             return NotNow("deferred", "the subscription will be reconciled")
         return NotNow("ignored", f"lami does not watch {kind or 'this kind of resource'}")

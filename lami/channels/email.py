@@ -32,7 +32,7 @@ TIMEOUT = 6.0
 """Seconds for connecting and for each answer of the mail server."""
 _SUBJECT = 150
 _ENCODED = "=?"
-"""Begins an encoded word (RFC 2047), which may hold line breaks: to a mail reader, headers of the attacker's."""
+"""Begins an encoded word (RFC 2047), which may hold line breaks: headers of the attacker's own."""
 _COLOURS: Mapping[Severity, str] = {
     "critical": "#a4262c",
     "high": "#c4314b",
@@ -82,8 +82,7 @@ def render(alert: Alert, sender: str, recipients: Sequence[str]) -> EmailMessage
     said, gravest, others = summary(alert), alert.findings[0].severity, len(alert.findings) - 1
     domain = parseaddr(sender)[1].rpartition("@")[2] or "lami.invalid"
     thread = f"<{digest(alert.thread)}.thread@{domain}>"
-    told = shown(said.headline, _SUBJECT).replace(_ENCODED, "= ?")
-    others = 0 if alert.is_digest else others
+    told, others = shown(said.headline, _SUBJECT).replace(_ENCODED, "= ?"), 0 if alert.is_digest else others
     message = EmailMessage(policy=SMTP)
     message["Subject"] = f"[lami] {gravest.upper()}: {told}" + (f" (+{others:,})" if others else "")
     message["From"] = sender

@@ -283,9 +283,9 @@ def _value(decoder: json.JSONDecoder, text: str, at: int) -> tuple[object, int]:
     for _ in range(MAX_DEPTH):
         nested = [outer for outer in level if isinstance(outer, dict | list)]
         level = [inner for it in nested for inner in (it.values() if isinstance(it, dict) else it)]
-    if level:
-        raise BadEvent(f"the body is nested deeper than {MAX_DEPTH}")
-    return value, _skip(text, end)
+        if not level:
+            return value, _skip(text, end)
+    raise BadEvent(f"the body is nested deeper than {MAX_DEPTH}")
 
 
 def _skip(text: str, at: int) -> int:

@@ -1,7 +1,7 @@
 """How many random cases each property gets: a share of some thousands in CI, of `LAMI_CASES` in the long run.
 
 In CI the cases are the same every time, so that a failure repeats by running the test again. In the long run
-they are new ones; a failure prints the `@reproduce_failure` line that repeats it, and `.hypothesis/` keeps it.
+they are new ones; a failure prints the `@reproduce_failure` line that repeats it, and `.hypothesis/` has it.
 """
 
 from __future__ import annotations
@@ -23,8 +23,12 @@ SHARES = {
     "policy text": 200,
     "exceptions": 200,
     "events": 600,
-    "bodies": 500,
+    "event schemas": 150,
+    "bodies": 400,
+    "lines": 100,
     "webhook": 250,
+    "large bodies": 10,
+    "claimed times": 20,
     "cards": 200,
     "mails": 150,
     "subjects": 300,

@@ -153,7 +153,7 @@ def test_a_mail_is_whole_and_harmless(alert: Alert) -> None:
 @example("=?utf-8?q?a=0D=0ABcc:_all@evil.example?=")
 @given(hostile)
 def test_a_subject_says_what_it_was_given(title: str) -> None:
-    """A receiver reads the title in the subject as lami shows it, blanks aside, also where it looks encoded."""
+    """A receiver reads the title as lami shows it, blanks aside, also where it looks like an encoded word."""
     first = samples.CHURN
     told = Alert("a", "t", first.cause, (samples._finding("f", first.rule, title=title),))
     subject = parsed(render_mail(told, SENDER, TO).as_bytes())["Subject"]
