@@ -168,6 +168,14 @@ def _laid(base: object, own: object) -> object:
     return base if own is None else own
 
 
+def _written(value: object) -> str:
+    """A wrong value as its fault shows it."""
+    try:
+        return f"{value!r:.60}"
+    except ValueError:  # hexadecimal in the file, and beyond what Python writes in decimal
+        return "a number of thousands of digits"
+
+
 def _rung(scope: ResourceId) -> _Rung:
     if scope.level <= Level.SUBSCRIPTION:
         return "subscription"
@@ -229,7 +237,7 @@ class _Reader:
         for option in options:
             if option == value:
                 return option
-        self.fault(place, f"{value!r:.60} is none of {', '.join(map(str, options))}")
+        self.fault(place, f"{_written(value)} is none of {', '.join(map(str, options))}")
         return None
 
     def text(self, place: str, value: object) -> str | None:
@@ -240,7 +248,7 @@ class _Reader:
 
     def duration(self, place: str, value: object) -> timedelta | None:
         try:
-            return duration(value if isinstance(value, str) else repr(value))
+            return duration(value if isinstance(value, str) else _written(value))
         except ValueError as error:
             self.fault(place, str(error))
             return None
@@ -291,7 +299,11 @@ class _Reader:
     def until(self, place: str, value: object) -> datetime | None:
         """The end of a day in UTC, or an exact time that says its offset."""
         if isinstance(value, datetime) and value.tzinfo is not None:
-            return value.astimezone(UTC)
+            try:
+                return value.astimezone(UTC)
+            except OverflowError:
+                self.fault(place, "has no time in UTC")
+                return None
         if isinstance(value, date) and not isinstance(value, datetime):
             return datetime.combine(value, time.max, UTC)
         self.fault(place, "is no date such as 2027-01-31, nor a time with an offset")
