@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from lami.core.findings import Detector, Settled, settle
 from lami.core.model import (
@@ -33,6 +33,8 @@ from lami.core.timeline import entry_id, hashed
 
 MARGIN = timedelta(seconds=1)
 """How much after a deadline its re-check is due, so that it doesn't come a breath too early."""
+_LAST = datetime.max.replace(tzinfo=UTC) - MARGIN
+"""The latest deadline that has an after; "for ever" is written as the year 9999."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,7 @@ class Draft:
         text = f"{acceptance.by} accepted{until}: {finding.title}. Reason: {acceptance.reason}"
         self.say("accepted", text, finding=finding.id)
         if acceptance.until is not None:
-            self._looks.append(OwedLook(acceptance.until + MARGIN, "until"))
+            self._looks.append(OwedLook(_after(acceptance.until), "until"))
 
     def seal(self, state: SubjectState) -> Decision:
         """Settle the findings of the book with this state, and make the decision of all that was said."""
@@ -173,9 +175,9 @@ class Draft:
         exceptions = (policy.excepted(f.rule, f.detail, self.now) for f in suppressed)
         ends = [exception.until for exception in exceptions if exception is not None]
         if graces:
-            self._looks.append(OwedLook(min(graces) + MARGIN, "grace"))
+            self._looks.append(OwedLook(_after(min(graces)), "grace"))
         if ends:
-            self._looks.append(OwedLook(min(ends) + MARGIN, "until"))
+            self._looks.append(OwedLook(_after(min(ends)), "until"))
 
     def _report(self, settled: Settled) -> None:
         for finding in settled.opened:
@@ -208,6 +210,10 @@ class Draft:
             chain = entry.hash
             entries.append(entry)
         return tuple(entries), chain
+
+
+def _after(deadline: datetime) -> datetime:
+    return min(deadline, _LAST) + MARGIN
 
 
 def _filled(values: Mapping[str, str] | None) -> Mapping[str, str]:
