@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from lami.core import naming
 from lami.core.ids import ResourceId
@@ -27,6 +27,7 @@ from lami.store.due import DueList
 from lami.store.index import Index, days
 
 _READINGS = 3
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,3 +164,12 @@ def order(finding: Finding) -> tuple[bool, int, float, str]:
     """Where a finding stands among others: open ones first, then by severity, then the newest first."""
     graveness = SEVERITIES.index(finding.severity)
     return finding.status != "open", graveness, -finding.opened_at.timestamp(), finding.id
+
+
+def recency(finding: Finding) -> tuple[int, str]:
+    """Where a finding stands in a list read page by page: the newest first, whatever becomes of it meanwhile.
+
+    Status and severity change, and with them `order`: between two pages a finding would move from the part
+    that is not read yet to the part that was, or back. When it opened never changes while it lasts.
+    """
+    return (_EPOCH - finding.opened_at) // timedelta(microseconds=1), finding.id

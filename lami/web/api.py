@@ -14,7 +14,7 @@ from lami.core.model import SEVERITIES, Entry, EntryKind, Finding, Status
 from lami.core.policy import KNOWN_RULES
 from lami.core.shapes import entry_json, finding_json, time_json
 from lami.core.timeline import Query as TimelineQuery
-from lami.queries import FindingQuery, Queries, order
+from lami.queries import FindingQuery, Queries, recency
 from lami.web.auth import admit
 from lami.web.health import health_json
 from lami.web.paging import LIMIT, MOST, Query, key_of, listed, token_of
@@ -86,11 +86,12 @@ def _findings(lami: Lami) -> Response:
         *_named(("subject", query.subject), ("from", query.since), ("to", query.until)),
     ]
     _in_order(given, query.since, query.until)
-    after = _after(given, token, asked, tuple[bool, int, float, str])
+    after = _after(given, token, asked, tuple[int, str])
     given.check()
-    found = [f for f in lami.queries.findings(query) if after is None or order(f) > after]
-    page = found[:limit]
-    following = token_of(asked, order(page[-1])) if len(found) > limit else ""
+    found = sorted(lami.queries.findings(query), key=recency)
+    left = [f for f in found if after is None or recency(f) > after]
+    page = left[:limit]
+    following = token_of(asked, recency(page[-1])) if len(left) > limit else ""
     return listed(request, [finding_json(f) for f in page], asked, limit, following)
 
 

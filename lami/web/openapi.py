@@ -153,7 +153,7 @@ _PATHS: Json = {
     "/api/v1/findings": {
         "get": {
             "operationId": "listFindings",
-            "summary": "Findings: open ones first, then the gravest, then the newest",
+            "summary": "Findings, those that opened last first",
             "parameters": [
                 _query("status", _some(_words(*STATUSES)), "Any of these; the parameter may be repeated"),
                 _query("rule", _some(_words(*KNOWN_RULES)), "Any of these rules"),

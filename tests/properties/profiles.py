@@ -47,6 +47,8 @@ settings.register_profile(
     "properties",
     deadline=None,
     print_blob=True,
+    # All but `explain`, which traces every line and takes minutes where a case is a whole run.
+    phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.target, Phase.shrink],
     stateful_step_count=STEPS,
     # Cases of this package are large on purpose, and the machine is shared.
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
@@ -59,5 +61,4 @@ def cases(of: str) -> settings:
     if LONG:
         scaled = max(1, SHARES[of] * LONG // sum(SHARES.values()))
         return settings(settings.get_profile("properties"), max_examples=scaled)
-    # Shrinking is kept: a failure in CI is read by people.
-    return settings(settings.get_profile("properties-ci"), max_examples=SHARES[of], phases=tuple(Phase))
+    return settings(settings.get_profile("properties-ci"), max_examples=SHARES[of])

@@ -28,13 +28,13 @@ def finding(world: World, rule: str) -> dict[str, Any]:
 # --- findings --------------------------------------------------------------------------------------
 
 
-def test_findings_come_open_first_then_the_gravest(story: World) -> None:
-    """The list has every finding in the contract's shape, in the order of urgency."""
+def test_findings_come_newest_first(story: World) -> None:
+    """The list has every finding in the contract's shape, the one that opened last first."""
     value = get(story, "/api/v1/findings").json()["value"]
     assert {one["rule"] for one in value} == RULES
-    assert [one["severity"] for one in value] == sorted(
-        (one["severity"] for one in value), key=["high", "medium"].index
-    )
+    opened = [one["openedAt"] for one in value]
+    assert opened == sorted(opened, reverse=True)
+    assert len(set(opened)) > 1
     churn = next(one for one in value if one["rule"] == "identity-churn")
     assert churn["detail"]["change"] == "recreated"
     assert churn["subject"] == {
