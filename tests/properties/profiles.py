@@ -11,8 +11,9 @@ import os
 from hypothesis import HealthCheck, Phase, settings
 
 SHARES = {
-    "store": 120,
-    "azurite": 12,
+    "sqlite": 60,
+    "memory": 100,
+    "azurite": 10,
     "books": 120,
     "findings": 150,
     "estate": 60,
