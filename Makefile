@@ -38,6 +38,10 @@ simulate: .venv/.stamp-test ## the random schedules of one seed again (SEED=7), 
 simulate-long: .venv/.stamp-test ## very many random schedules (COUNT=62500 seeds of 16 kinds: a million, some 9 hours)
 	@.venv/bin/python -m tests.simulation 0 $(or $(COUNT),62500)
 
+.PHONY: fuzz-long
+fuzz-long: test-env ## tests/properties with many and ever new cases (CASES=100000, some two hours)
+	@LAMI_CASES=$(or $(CASES),100000) .venv/bin/python -m pytest tests/properties --timeout=0 $(ARGS)
+
 .PHONY: test-env
 test-env: .venv/.stamp-test tests/node_modules/.stamp-azurite
 	@if [ -n "$(PYTHON313)" ]; then $(MAKE) --no-print-directory --silent .venv313/.stamp-worker; \

@@ -16,6 +16,7 @@ from typing import Literal
 
 from lami.core.decode import Ignored, decode
 from lami.core.draft import MARGIN
+from lami.core.ids import digest
 from lami.core.model import Actor, Cause, Change
 from lami.core.stimuli import Accepted
 from lami.drain import Drain
@@ -148,7 +149,9 @@ class Service:
         indexed = self._tools.index.finding(finding)
         if indexed is None:
             raise Permanent(f"there is no finding {finding}; see `lami findings list`")
-        cause = Cause(f"accept-{finding}-{now.timestamp():.6f}", "lami/accept", now, actor=by)
+        # Two operators may say different things at one moment: neither is a repetition of the other.
+        said = digest(by.id, by.name, reason, str(until), length=8)
+        cause = Cause(f"accept-{finding}-{now.timestamp():.6f}-{said}", "lami/accept", now, actor=by)
         stimulus = Accepted(finding, by.name or by.id or "somebody", reason, until, cause)
         handled = handle(self._tools, indexed.subject, stimulus)
         further = self._drain.pay([handled.loaded])

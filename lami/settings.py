@@ -61,7 +61,7 @@ NOT_YET: Mapping[str, str] = {
     "LAMI_WEBHOOK_SECRET": "generic webhook",
 }
 """Settings of the contract whose feature isn't built: setting one is a fault, never silently ignored."""
-_ELSEWHERE = frozenset({"LAMI_CORPUS", "LAMI_DELIVER_EVENTS"})
+_ELSEWHERE = frozenset({"LAMI_CASES", "LAMI_CORPUS", "LAMI_DELIVER_EVENTS"})
 """Used by tests and by deployment, never by the program."""
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _TABLE = re.compile(r"[A-Za-z][A-Za-z0-9]{2,62}")
