@@ -134,6 +134,19 @@ class FindingsMachine(RuleBasedStateMachine):
         self.now += span
         self.step({})
 
+    @precondition(lambda self: self.deadlines())
+    @rule(before=st.booleans())
+    def time_passes_to_a_deadline(self, before: bool) -> None:
+        """Time passes to the very moment at which something changes by itself, or to just before it."""
+        self.now = min(self.deadlines()) - before * timedelta(microseconds=1)
+        self.step({})
+
+    def deadlines(self) -> list[datetime]:
+        """When acceptances, graces and exceptions end."""
+        ends = [known.accepted.until for known in self.known.values() if known.accepted]
+        ends += [found.since + GRACE for found in self.detector.drift.values()]
+        return [end for end in (*ends, EXCEPTED_UNTIL) if end is not None and self.now < end < LAST]
+
     @precondition(lambda self: self.known)
     @rule(
         data=st.data(),
