@@ -59,10 +59,13 @@ findings = st.builds(
 )
 
 
-def _alert(id: str, thread: str, cause: Cause, told: list[Finding], times_over: int, link: str) -> Alert:
+def _alert(
+    id: str, thread: str, cause: Cause, told: list[Finding], times_over: int, link: str, stories: int
+) -> Alert:
     """An alert of these findings, over and over: each time under another id."""
     many = [replace(one, id=f"{one.id}{n or ''}") for n in range(times_over) for one in told]
-    return Alert(id, thread, cause, tuple(many), link)
+    many.sort(key=lambda finding: SEVERITIES.index(finding.severity))
+    return Alert(id, thread, cause, tuple(many), link, stories)
 
 
 alerts = st.builds(
@@ -73,5 +76,6 @@ alerts = st.builds(
     st.lists(findings, min_size=1, max_size=3),
     st.one_of(st.just(1), st.integers(1, 200)),
     st.sampled_from(["", LINK]),
+    st.sampled_from([1, 1, 1, 2, 1_000]),
 )
-"""From one finding to some hundreds. The link is not theirs to choose: it comes from lami's settings."""
+"""From one finding to some hundreds, some of them digests. The link comes from lami's settings."""

@@ -116,9 +116,11 @@ class FindingsMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.detector.drift)
     @rule(data=st.data(), severity=st.sampled_from(["high", "low"]), title=st.sampled_from(["one", "two"]))
     def drift_looks_different(self, data: st.DataObject, severity: Severity, title: str) -> None:
-        """What is shown of drift changes, but nothing that an alert must tell anew."""
+        """What is shown of drift changes, and where it is listed its beginning; nothing to tell anew."""
         key = data.draw(st.sampled_from(sorted(self.detector.drift)))
-        self.detector.drift[key] = replace(self.detector.drift[key], severity=severity, title=title)
+        old = self.detector.drift[key]
+        since = self.now if finding_id(SUBJECT, old) in self.known else old.since
+        self.detector.drift[key] = replace(old, severity=severity, title=title, since=since)
         self.step({})
 
     @precondition(lambda self: self.detector.drift)

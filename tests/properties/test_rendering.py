@@ -71,7 +71,7 @@ def test_a_card_is_whole_small_and_harmless(alert: Alert) -> None:
         assert "{{" not in text
         assert not text or node["type"] == "TextRun"
     texts = [str(n["text"]) for n in nodes if "text" in n]
-    assert teams._BRACES.sub("{ ", wording.title(alert.findings[0])) in texts
+    assert teams._BRACES.sub("{ ", wording.summary(alert).headline) in texts
 
 
 class Page(HTMLParser):
@@ -146,7 +146,7 @@ def test_a_mail_is_whole_and_harmless(alert: Alert) -> None:
     assert page.links in ([], [alert.link])
     assert not page.strange
     assert page.text.rstrip("\r\n").isprintable()
-    assert wording.title(alert.findings[0]) in page.text
+    assert wording.summary(alert).headline in page.text
 
 
 @cases("subjects")
@@ -169,7 +169,7 @@ def test_lines_hide_nothing(alert: Alert) -> None:
     text = console.render(alert)
     assert text.endswith("\n\n")
     assert text.replace("\n", "").isprintable()
-    assert wording.title(alert.findings[0]) in text.split("\n")[0]
+    assert wording.summary(alert).headline in text.split("\n")[0]
     assert len(text) < 1_000_000
 
 
