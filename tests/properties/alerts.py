@@ -55,15 +55,24 @@ findings = st.builds(
         max_size=12,
     ).map(tuple),
     attack=st.sampled_from([(), ("T1098",), ("T1098", "T1098.003")]),
-    remediation=st.lists(hostile.map("az ".__add__), max_size=8).map(tuple),
+    remediation=st.lists(
+        st.one_of(
+            hostile, st.builds(str.__mul__, st.sampled_from(["x", "漢", '"\\']), st.integers(1, 900))
+        ).map("az ".__add__),
+        max_size=8,
+    ).map(tuple),
 )
 
 
 def _alert(
     id: str, thread: str, cause: Cause, told: list[Finding], times_over: int, link: str, stories: int
 ) -> Alert:
-    """An alert of these findings, over and over: each time under another id."""
-    many = [replace(one, id=f"{one.id}{n or ''}") for n in range(times_over) for one in told]
+    """An alert of these findings, over and over: each time under another id, with commands of its own."""
+    many = [
+        replace(one, id=f"{one.id}{n}", remediation=tuple(f"{line} {n}" for line in one.remediation))
+        for n in range(times_over)
+        for one in told
+    ]
     many.sort(key=lambda finding: SEVERITIES.index(finding.severity))
     return Alert(id, thread, cause, tuple(many), link, stories)
 

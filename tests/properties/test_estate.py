@@ -123,6 +123,15 @@ class EstateMachine(RuleBasedStateMachine):
         if who == "app" and access in held.expected:
             self.drifts["missing-grant", who, access] = Drift("missing-grant", self.world.azure.now)
 
+    @precondition(lambda self: self.held["app"].expected & self.held["app"].assignments.keys())
+    @rule(data=st.data())
+    def stays_revoked(self, data: st.DataObject) -> None:
+        """The app loses what it should have, for longer than the grace."""
+        held = self.held["app"]
+        access = data.draw(st.sampled_from(sorted(held.expected & held.assignments.keys())))
+        self.is_revoked("app", access)
+        self.time_passes(400)
+
     @precondition(lambda self: self.found())
     @rule(data=st.data(), span=st.sampled_from([None, 600, 7_200]))
     def is_accepted(self, data: st.DataObject, span: int | None) -> None:
