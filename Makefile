@@ -39,7 +39,7 @@ simulate-long: .venv/.stamp-test ## very many random schedules (COUNT=62500 seed
 	@.venv/bin/python -m tests.simulation 0 $(or $(COUNT),62500)
 
 .PHONY: fuzz-long
-fuzz-long: test-env ## tests/properties with many and ever new cases (CASES=100000, some two hours)
+fuzz-long: test-env ## tests/properties with many and ever new cases (CASES=100000, an hour on a quiet core)
 	@LAMI_CASES=$(or $(CASES),100000) .venv/bin/python -m pytest tests/properties $(ARGS)
 
 .PHONY: test-env
