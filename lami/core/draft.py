@@ -144,7 +144,7 @@ class Draft:
         opened: tuple[str, ...] = (),
     ) -> Decision:
         entries, chain = self._entries(book)
-        index = OwedIndex(bool(entries), indexed, tuple(sorted(self.observed)))
+        index = OwedIndex(bool(entries), indexed, self._digested())
         owed = Owed(
             id=f"{book.version:012d}",
             cause=self.cause,
@@ -162,6 +162,15 @@ class Draft:
             owed=(*book.owed, owed) if owes else book.owed,
         )
         return Decision(after, entries, resolved, self.gate, opened, owed if owes else None, self.doubt)
+
+    def _digested(self) -> tuple[str, ...]:
+        """Where the subject's digest has to be written anew.
+
+        Digests are also the list of all books. A new book of which nothing is there to see (an identity that
+        was granted nothing, a role) is put on it among what is above all subscriptions.
+        """
+        unseen = self.book.version == 0 and not self.observed and self.book.subject.kind != "holder"
+        return ("",) if unseen else tuple(sorted(self.observed))
 
     def _wait(self, settled: Settled) -> None:
         """Owe a look for when the next grace ends, and one for when the next exception does.

@@ -582,3 +582,19 @@ def test_a_deleted_group_is_looked_at_until_its_subscription_can_be_listed() -> 
     world.azure.denied = set()
     world.settle()
     assert world.rules() == {"identity-churn": 1, "orphaned-assignment": 3}
+
+
+def test_every_book_is_on_the_list_that_verify_reads() -> None:
+    """Also that of an identity which was never granted anything, and of a role: else nobody would notice."""
+    world = World(3, "0s")
+    principal = world.azure.put_app(APP)
+    world.azure.events.clear()
+    world.azure.sleep(3600)
+    world.take()
+    world.azure.tell(
+        ResourceId(f"{SUBSCRIPTION.text}/providers/Microsoft.Authorization/roleDefinitions/{READER.id}"),
+        "Microsoft.Authorization/roleDefinitions/write",
+    )
+    world.deliver_all()
+    held = set(world.lami.queries.subjects((SUB, OTHER_SUB)))
+    assert held == {holder_subject(APP), Subject("principal", principal), Subject("role", READER.id)}
