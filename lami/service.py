@@ -153,8 +153,12 @@ class Service:
         said = digest(by.id, by.name, reason, str(until), length=8)
         cause = Cause(f"accept-{finding}-{now.timestamp():.6f}-{said}", "lami/accept", now, actor=by)
         stimulus = Accepted(finding, by.name or by.id or "somebody", reason, until, cause)
+        # Nobody delivers a command again: were it cut off after the commit, the walker pays what is owed.
+        watch = Due(now + _FIRST_RETRY, "drain", cause, indexed.subject)
+        self._due.add([watch])
         handled = handle(self._tools, indexed.subject, stimulus)
         further = self._drain.pay([handled.loaded])
+        self._due.done(watch)
         self._tools.books.flush()
         ids = tuple(dict.fromkeys(id for h in (handled, *further) for id in h.findings))
         return Acknowledgement(finding, ids)
