@@ -1,0 +1,35 @@
+"""`lami serve` on SQLite, killed with -9 under load and started again, over and over.
+
+`LAMI_KILLS` says how often (20; 200 in the long run: `make faults-long`).
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+
+import pytest
+
+from tests.faults.serving import struck
+
+KILLS = int(os.environ.get("LAMI_KILLS", "20"))
+A_RUN = 2
+"""Kills of one lami: in the first load, and while what was not acknowledged comes again."""
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("seed", range(KILLS // A_RUN))
+def test_what_was_acknowledged_outlives_a_kill(seed: int, tmp_path: Path) -> None:
+    """Nothing acknowledged is missing, and after redelivery all is as with a lami that nobody killed."""
+    drawn = random.Random(seed)
+    with struck(tmp_path, f"sqlite:///{tmp_path / 'lami.db'}", seed) as world:
+        left = world.events
+        for kill in range(A_RUN):
+            left = world.killed_while_posting(left, drawn.randrange(1, 8), drawn.uniform(0, 0.05))
+            world.process.start()
+            assert world.missing() == []
+            if kill == 0:
+                assert left, "the kill came too late to interrupt anything"
+        world.deliveries.all(left)
+        assert world.wrong() == []
