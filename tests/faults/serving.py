@@ -37,7 +37,7 @@ from tests.azurite import free_port
 from tests.faults.outcome import Outcome, differences, faults_within, outcome
 from tests.sandbox.support import listening
 
-APPS = 6
+APPS = 9
 POSTERS = 6
 GROUP = "rg-claims"
 ROLE = "Key Vault Secrets User"
@@ -296,7 +296,8 @@ def _redeploy(azure: Sandbox) -> None:
         azure.estate.assign("Contributor", f"/subscriptions/{azure.subscription}", of=app)
         azure.estate.assign(ROLE, _vault(azure, f"one-{number}"), of=app)
         azure.estate.unassign(stale[0].id)
-    azure.estate.recreate(resource_id(azure.subscription, GROUP, IDENTITY, "shared"))
+    shared = resource_id(azure.subscription, GROUP, IDENTITY, "shared")
+    azure.estate.assign("Contributor", f"/subscriptions/{azure.subscription}", of=shared)
 
 
 def _app(azure: Sandbox, number: int) -> str:
