@@ -1,15 +1,16 @@
 """Azurite, Microsoft's own stand-in for Table Storage, as a real server on loopback for the tests.
 
-It is the npm package that `package.json` pins, run with its table service only and with its data in memory.
+It is the npm package that `package.json` pins, run with its table service only.
 """
 
 from __future__ import annotations
 
 import shutil
+import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -42,27 +43,71 @@ def free_port() -> int:
 @contextmanager
 def running(workspace: Path) -> Iterator[str]:
     """Run an Azurite in this directory and give its connection string; end it on leaving."""
-    node = shutil.which("node")
-    if node is None or not PROGRAM.exists():
-        raise NotInstalled(INSTALL)
-    port = free_port()
-    options = ["--tableHost", "127.0.0.1", "--tablePort", str(port), "--inMemoryPersistence"]
-    options += ["--silent", "--disableTelemetry", "--skipApiVersionCheck"]
-    log = workspace / "azurite.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [node, str(PROGRAM), *options], cwd=workspace, stdout=output, stderr=subprocess.STDOUT
-        )
+    server = Azurite(workspace, ("--inMemoryPersistence",))
+    server.start()
+    try:
+        yield server.connection_string
+    finally:
+        server.end(signal.SIGTERM)
+
+
+class Azurite:
+    """An Azurite in this directory, always on the same port; it can be ended and started again.
+
+    Without `--inMemoryPersistence` it keeps its data in the directory: it writes them every five seconds, and
+    when it ends by SIGINT. By any other signal it ends without.
+    """
+
+    def __init__(self, workspace: Path, options: Sequence[str] = ()) -> None:
+        node = shutil.which("node")
+        if node is None or not PROGRAM.exists():
+            raise NotInstalled(INSTALL)
+        self._port = free_port()
+        self._command = [node, str(PROGRAM), "--tableHost", "127.0.0.1", "--tablePort", str(self._port)]
+        self._command += ["--silent", "--disableTelemetry", "--skipApiVersionCheck", *options]
+        self._workspace = workspace
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def has_saved(self, text: str) -> bool:
+        """Whether this stands in the data that it has written into the directory."""
+        return text in (self._workspace / "__azurite_db_table__.json").read_text("utf-8")
+
+    @property
+    def connection_string(self) -> str:
+        """Its connection string, whether it runs or not."""
+        return connection_string(self._port)
+
+    def start(self) -> None:
+        """Start it, and wait until it takes connections."""
+        log = self._workspace / "azurite.log"
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                self._command, cwd=self._workspace, stdout=output, stderr=subprocess.STDOUT
+            )
         try:
-            _wait(process, port, log)
-            yield connection_string(port)
-        finally:
-            process.terminate()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            _wait(self._process, self._port, log)
+        except RuntimeError:
+            self.end(signal.SIGKILL)
+            raise
+
+    def end(self, number: signal.Signals) -> None:
+        """End it by this signal, or by SIGKILL 10 s later. Harmless where it does not run."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.send_signal(number)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def hang(self, seconds: float) -> None:
+        """Have it take connections and answer nothing for so long; then it does all that it was asked."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGSTOP)
+            time.sleep(seconds)
+            self._process.send_signal(signal.SIGCONT)
 
 
 def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:

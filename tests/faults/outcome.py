@@ -67,14 +67,23 @@ def differences(without: Outcome, with_fault: Outcome, excused: frozenset[Tellin
     found: list[str] = []
     for name in ("books", "findings", "history", "digests"):
         left, right = getattr(without, name), getattr(with_fault, name)
-        keys = [key for key in sorted({*left, *right}) if left.get(key) != right.get(key)]
-        found += [f"{name} {key}: {left.get(key)} became {right.get(key)}" for key in keys]
+        found += _unlike(name, left, right)
     found += [f"never told: {telling}" for telling in without.told - with_fault.told]
     again = with_fault.told - without.told
     found += [f"told {n} times more: {one}" for one, n in again.items() if n > (one in excused)]
     if with_fault.due != without.due:
         found.append(f"due: {without.due} became {with_fault.due}")
     return found
+
+
+def _unlike(where: str, left: object, right: object) -> list[str]:
+    """The places at which two plain values differ."""
+    if isinstance(left, Mapping) and isinstance(right, Mapping):
+        keys = sorted({*left, *right})
+        return [line for key in keys for line in _unlike(f"{where} {key}", left.get(key), right.get(key))]
+    if isinstance(left, frozenset) and isinstance(right, frozenset):
+        left, right = sorted(left - right), sorted(right - left)
+    return [] if left == right else [f"{where}: {left} became {right}"]
 
 
 def faults_within(table: Table, held: Sequence[Subject], subscriptions: frozenset[str]) -> list[str]:

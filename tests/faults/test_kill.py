@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.serving import struck
+from tests.faults.serving import IN_FLIGHT, struck
 
 KILLS = int(os.environ.get("LAMI_KILLS", "20"))
 A_RUN = 4
@@ -26,9 +26,10 @@ def test_what_was_acknowledged_outlives_a_kill(seed: int, tmp_path: Path) -> Non
     with struck(tmp_path, f"sqlite:///{tmp_path / 'lami.db'}", seed) as world:
         left = world.events
         for kill in range(A_RUN):
-            left = world.killed_while_posting(left, drawn.randrange(1, 5), drawn.uniform(0, 0.05))
+            answers, seconds = drawn.randrange(1, 5), drawn.uniform(0, 0.05)
+            left = world.struck_while_posting(left, world.process.kill, answers, seconds)
             assert left, f"kill {kill} came too late to interrupt anything"
             world.process.start()
             assert world.missing() == []
         world.deliveries.all(left)
-        assert world.wrong() == []
+        assert world.wrong(A_RUN * IN_FLIGHT) == []
