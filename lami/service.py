@@ -25,10 +25,13 @@ from lami.handling import Handled, Tools, handle
 from lami.pace import CALM, Calm, Pace, window_end
 from lami.reconcile import Reconciler
 from lami.routing import NotNow, Router
-from lami.store.due import DueList
+from lami.store.due import Due, DueList
 from lami.walker import Walker
 
 log = logging.getLogger(__name__)
+
+_CUT_OFF = timedelta(seconds=10)
+"""After this a command that has not paid what it owes is taken to have died."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +157,7 @@ class Service:
         cause = Cause(f"accept-{finding}-{now.timestamp():.6f}-{said}", "lami/accept", now, actor=by)
         stimulus = Accepted(finding, by.name or by.id or "somebody", reason, until, cause)
         # Nobody delivers a command again: were it cut off after the commit, the walker pays what is owed.
-        watch = Due(now + _FIRST_RETRY, "drain", cause, indexed.subject)
+        watch = Due(now + _CUT_OFF, "drain", cause, indexed.subject)
         self._due.add([watch])
         handled = handle(self._tools, indexed.subject, stimulus)
         further = self._drain.pay([handled.loaded])

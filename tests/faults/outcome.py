@@ -51,7 +51,7 @@ def outcome(
         history={s.partition: frozenset(map(_fact, books.entries(s))) - {""} for s in held},
         told=Counter(tellings),
         due=Counter(
-            (item.why, item.subject.partition if item.subject else "") for item in DueList(table).all()
+            (item.why, item.subject.partition if item.subject else "") for item in DueList(table).soonest()
         ),
         digests={
             f"{subscription} {subject.partition}": what

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from lami.core.ids import ResourceId
 from lami.core.model import Actor, Book, Subject
 from lami.errors import LamiError, Permanent, Temporary
+from lami.pace import Calm
 from lami.queries import FindingQuery, Queries
 from lami.schedule import reconcile_if_due, take_baseline_if_none
 from lami.store.books import Books
@@ -40,6 +41,8 @@ SUBSCRIPTION = ResourceId(f"/subscriptions/{SUB}")
 OPERATOR = Actor("user", "robin", "Robin")
 REDELIVERY = 10.0
 """Seconds until what was not acknowledged comes again."""
+CALM = Calm(changes=4, few=2)
+"""A storm begins early, so that it need not be long."""
 BETWEEN = timedelta(hours=7)
 """From one step to the next: longer than every lease and every grace, and than reconcile's interval."""
 
@@ -74,7 +77,9 @@ class Stage(World):
     def started(self) -> Lami:
         """A lami as a new process has it: nothing survives but the table."""
         azure = self.azure
-        return assemble(self.settings, self.table, azure, self.channels, Watch(), azure.clock, azure.sleep)
+        return assemble(
+            self.settings, self.table, azure, self.channels, Watch(), azure.clock, azure.sleep, CALM
+        )
 
     def outcome(self) -> Outcome:
         """What is held and was told by now."""
@@ -140,7 +145,7 @@ class Stage(World):
         due = DueList(self.memory)
         while True:
             self.tried(lambda lami: lami.service.walk())
-            soonest = min((item.at for item in due.all()), default=None)
+            soonest = min((item.at for item in due.soonest()), default=None)
             if soonest is None or soonest >= end:
                 return
             self.azure.now = max(self.azure.now + timedelta(seconds=1), soonest)
@@ -208,6 +213,18 @@ def _accepted(stage: Stage, lami: Lami) -> None:
                 assert finding.id not in {one.id for one in held}
 
 
+def _storm(stage: Stage) -> None:
+    """More grants than are looked at one by one: the last of them wait for one listing."""
+    azure = stage.azure
+    principal = azure.present.holders[INTAKE].system
+    for number in range(5, 9):
+        azure.grant(principal, NARROW, queue_scope(number))
+    stranger = azure.new_guid()
+    for group in ("rg-a", "rg-b"):
+        azure.grant(stranger, CONTRIBUTOR, ResourceId(f"{SUBSCRIPTION.text}/resourceGroups/{group}"))
+    azure.grant(azure.present.holders[SHARED].system, CONTRIBUTOR, SUBSCRIPTION)
+
+
 def _shared_recreated(stage: Stage) -> None:
     stage.azure.delete(SHARED)
     stage.azure.put_identity(SHARED)
@@ -230,6 +247,7 @@ STORY: Sequence[Step] = (
     Step("recreated", _recreated),
     Step("mended", _mended),
     Step("accepted", done=_accepted),
+    Step("storm", _storm),
     Step("shared identity", _shared_recreated),
     Step("reconciled", _unheard, _schedule, told=False),
 )

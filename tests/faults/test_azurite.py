@@ -16,7 +16,7 @@ from lami.schedule import reconcile_now
 from lami.store.table import Put
 from lami.wiring import make_channels, make_table
 from tests.azurite import Azurite, NotInstalled
-from tests.faults.serving import IN_FLIGHT, PATIENCE, Struck, lami_on, struck
+from tests.faults.serving import PATIENCE, Struck, lami_on, struck
 
 pytestmark = [pytest.mark.azurite, pytest.mark.timeout(600)]
 
@@ -70,7 +70,7 @@ def test_a_store_that_is_stopped_and_started_loses_nothing(azurite: Azurite, wor
         assert left, "the store came back too soon to refuse anything"
         assert world.missing() == []
     world.deliveries.all(left)
-    assert world.wrong(2 * IN_FLIGHT) == []
+    assert world.wrong(strikes=2) == []
     assert world.deliveries.statuses.keys() == {200, 503}
     for refusal in world.deliveries.refusals:
         assert int(refusal.headers["Retry-After"]) > 0
@@ -85,7 +85,7 @@ def test_a_store_that_hangs_and_then_does_what_it_was_asked_loses_nothing(
     assert left, "nothing timed out"
     assert world.missing() == []
     world.deliveries.all(left)
-    assert world.wrong(IN_FLIGHT) == []
+    assert world.wrong(strikes=1) == []
 
 
 def test_a_store_that_loses_its_last_seconds_is_made_up_for_by_one_reconcile(
@@ -105,5 +105,5 @@ def test_a_store_that_loses_its_last_seconds_is_made_up_for_by_one_reconcile(
     with lami_on(world.settings, make_channels(world.settings, None)) as lami:
         assert not reconcile_now(lami).partial
     # That an app was deleted in between was said by an event alone, and may be lost with it.
-    wrong = [one for one in world.wrong(2 * IN_FLIGHT + len(lost)) if " deleted_since: " not in one]
+    wrong = [one for one in world.wrong(strikes=2) if " deleted_since: " not in one]
     assert wrong == []
