@@ -184,7 +184,10 @@ class AzureTable:
             )
         if not isinstance(error, HttpResponseError):
             # Not the error's own text: it may hold the address, and with it a shared access signature.
-            return StoreUnavailable(f"{where} cannot be reached: {type(error).__name__}")
+            return StoreUnavailable(
+                f"{where} cannot be reached ({type(error).__name__}): is it there, and does its firewall let "
+                "lami in?"
+            )
         return StoreUnavailable(f"{where} answered {error.status_code}: {_text(error)}", _retry_after(error))
 
 

@@ -87,12 +87,12 @@ def _member(fault: Fault) -> dict[str, object]:
 
 def _settings(error: BadSettings) -> Response:
     log.error("%s", error)
-    return _answer(Problem(503, _SETTINGS, headers=_retry(60)))
+    return _answer(Problem(503, _SETTINGS, headers=retry(60)))
 
 
 def _temporary(error: Temporary) -> Response:
     log.warning("%s %s: %s", request.method, request.path, error)
-    return _answer(Problem(503, str(error), headers=_retry(error.retry_after)))
+    return _answer(Problem(503, str(error), headers=retry(error.retry_after)))
 
 
 def _permanent(error: Permanent) -> Response:
@@ -107,5 +107,6 @@ def _http(error: HTTPException) -> Response:
     return _answer(Problem(status, detail, headers=headers))
 
 
-def _retry(seconds: float | None) -> dict[str, str]:
+def retry(seconds: float | None) -> dict[str, str]:
+    """The header that says after how many seconds to try again."""
     return {"Retry-After": str(max(1, math.ceil(RETRY if seconds is None else seconds)))}

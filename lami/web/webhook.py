@@ -20,7 +20,7 @@ from lami.core.decode import MAX_BODY, split, validation_code
 from lami.errors import BadEvent, Permanent, Temporary
 from lami.service import Outcome, Service
 from lami.web.auth import admit_event
-from lami.web.problems import Problem
+from lami.web.problems import Problem, retry
 from lami.wiring import Lami
 
 log = logging.getLogger(__name__)
@@ -113,7 +113,11 @@ def _handle_all(service: Service, events: Sequence[object]) -> list[Outcome]:
         try:
             outcomes.append(service.receive(event))
         except Temporary as failure:
-            log.warning("an event is not acknowledged: %s", failure)
+            log.warning(
+                "an event is not acknowledged, so Event Grid delivers it again: %s; `lami doctor` says what "
+                "lami can reach",
+                failure,
+            )
             waits.append(failure.retry_after)
         except Permanent as fault:
             # An event that cannot be handled is not acknowledged either: it must reach the dead letters.
@@ -123,5 +127,7 @@ def _handle_all(service: Service, events: Sequence[object]) -> list[Outcome]:
         raise Problem(500, str(faults[0])) from faults[0]
     if waits:
         seconds = max((wait for wait in waits if wait is not None), default=None)
-        raise Temporary("Azure or the store could not be reached; deliver this again", seconds)
+        raise Problem(
+            503, "Azure or the store could not be reached; deliver this again", headers=retry(seconds)
+        )
     return outcomes

@@ -18,7 +18,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import requests
@@ -270,11 +270,11 @@ def struck(folder: Path, store: str, seed: int) -> Iterator[Struck]:
 
 @contextmanager
 def lami_on(
-    settings: Settings, channels: Sequence[Channel] = (), later: timedelta = timedelta()
+    settings: Settings, channels: Sequence[Channel] = (), clock: Callable[[], datetime] = now
 ) -> Iterator[Lami]:
-    """A lami of these settings in this process, for which it is so much `later`."""
+    """A lami of these settings in this process."""
     table, arm = make_table(settings, None), AzureArm(settings.arm_endpoint, None)
-    with closing(assemble(settings, table, arm, channels, Watch(), lambda: now() + later)) as lami:
+    with closing(assemble(settings, table, arm, channels, Watch(), clock)) as lami:
         yield lami
 
 
@@ -312,14 +312,14 @@ def _vault(azure: Sandbox, name: str) -> str:
 
 
 def _pass_time(settings: Settings, channels: Sequence[Channel] | None = None) -> None:
-    """Do what falls due later, without waiting for it."""
+    """Do what falls due later, without waiting for it: it is some minutes later at each turn."""
     heard = make_channels(settings, None) if channels is None else channels
-    with lami_on(settings, heard, LATER) as lami:
-        for _ in range(20):
+    turn = 1
+    with lami_on(settings, heard, lambda: now() + turn * LATER) as lami:
+        while DueList(lami.table).soonest():
+            assert turn < 20, "something stays due"
             lami.service.walk()
-            if not DueList(lami.table).soonest():
-                return
-    raise AssertionError("something stays due")
+            turn += 1
 
 
 def _books(lami: Lami) -> list[Subject]:

@@ -201,9 +201,9 @@ class StruckAzure(SimulatedAzure):
         return self.calls(Call("arm", what), effect, _unknown)
 
     def _listed(self, what: str, lines: Iterator[T | Unknown]) -> Iterator[T | Unknown]:
-        """A listing can break off before each of its lines and before its end."""
-        for line in lines:
-            yield self._asked(f"{what}, a line", lambda line=line: line)
+        """A listing can break off at once, and after its last line; each is a call."""
+        begun = self._asked(f"{what}, the beginning", lambda: None)
+        yield from lines if begun is None else [begun]
         if isinstance(end := self._asked(f"{what}, the end", lambda: None), Unknown):
             yield end
 

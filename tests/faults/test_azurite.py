@@ -75,6 +75,13 @@ def test_a_store_that_is_stopped_and_started_loses_nothing(azurite: Azurite, wor
     for refusal in world.deliveries.refusals:
         assert int(refusal.headers["Retry-After"]) > 0
         assert json.loads(refusal.content)["status"] == 503
+    # The log has a line for each, with what is the matter and what to do; and no trace.
+    lines = [line for line in world.process.said.splitlines() if "not acknowledged" in line]
+    assert len(lines) == world.deliveries.statuses[503]
+    assert all("so Event Grid delivers it again" in line and "`lami doctor`" in line for line in lines)
+    assert any("cannot be reached" in line and "firewall" in line for line in lines)
+    assert "deliver this again" not in world.process.said
+    assert "Traceback" not in world.process.said
 
 
 def test_a_store_that_hangs_and_then_does_what_it_was_asked_loses_nothing(
