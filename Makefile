@@ -42,6 +42,10 @@ simulate-long: .venv/.stamp-test ## very many random schedules (COUNT=62500 seed
 fuzz-long: test-env ## tests/properties with many and ever new cases (CASES=100000, an hour on a quiet core)
 	@LAMI_CASES=$(or $(CASES),100000) .venv/bin/python -m pytest tests/properties $(ARGS)
 
+.PHONY: faults-long
+faults-long: test-env ## every crash point to the story's end, and 200 kills of lami serve (KILLS=200)
+	@LAMI_FAULTS_LONG=1 LAMI_KILLS=$(or $(KILLS),200) .venv/bin/python -m pytest tests/faults $(ARGS)
+
 .PHONY: test-env
 test-env: .venv/.stamp-test tests/node_modules/.stamp-azurite
 	@if [ -n "$(PYTHON313)" ]; then $(MAKE) --no-print-directory --silent .venv313/.stamp-worker; \

@@ -188,7 +188,7 @@ class Struck:
         """Post these, and strike so long after so many answers; those that were not acknowledged."""
 
         def wait_and_strike() -> None:
-            self.deliveries.wait(answers)
+            self.deliveries.wait(min(answers, len(events) // 2))
             time.sleep(seconds)
             strike()
 
