@@ -231,13 +231,14 @@ def _shared_recreated(stage: Stage) -> None:
 
 
 def _unheard(stage: Stage) -> None:
-    """Of all this no event comes: a redeploy elsewhere, a mended orphan, a grant that is gone."""
+    """Of all this no event comes: a redeploy, a grant gone, one given at last, and one that is too broad."""
     azure = stage.azure
     azure.delete(ARCHIVE)
     azure.put_app(ARCHIVE, ())
     gone = [one.id for one in azure.present.assignments.values() if one.access.scope == queue_scope(2)]
     azure.revoke(gone[0])
     azure.grant(azure.present.holders[SHARED].system, NARROW, queue_scope(1))
+    azure.grant(azure.new_guid(), CONTRIBUTOR, ResourceId(f"{SUBSCRIPTION.text}/resourceGroups/rg-c"))
     azure.sleep(600)
 
 

@@ -152,9 +152,9 @@ class StruckTable:
 
         def contest() -> None:
             """Another worker writes a row that this transaction demands as it was; it says the same."""
-            row = self._inner.get(partition, demanded[0].key)
-            assert row is not None
-            self._inner.transact(partition, [Put(row.key, row.values)])
+            for one in demanded[:1]:
+                if row := self._inner.get(partition, one.key):
+                    self._inner.transact(partition, [Put(row.key, row.values)])
 
         call = Call("write", f"transact {partition} {operations[0].key}", bool(demanded))
         return self._calls(call, effect, _unavailable, contest)

@@ -7,6 +7,7 @@ and all of them in the long run (`make faults-long`).
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -73,8 +74,11 @@ def wrong_after(number: int, at: int, fault: Fault, last: int) -> list[str]:
 
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("number", range(len(STORY)), ids=[step.name for step in STORY])
-def test_a_fault_at_any_call_changes_nothing_in_the_end(number: int) -> None:
+def test_a_fault_at_any_call_changes_nothing_in_the_end(
+    number: int, caplog: pytest.LogCaptureFixture
+) -> None:
     """One fault a run; then redelivery, the operator and the walker do the rest."""
+    caplog.set_level(logging.CRITICAL)
     bad: dict[str, list[str]] = {}
     tried = list(cases(number))
     for count, (at, call, fault) in enumerate(tried):
