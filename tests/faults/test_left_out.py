@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from lami.drain import Drain
-from lami.reconcile import Reconciler
+from lami.runs import Handler
 from lami.service import Service
 from lami.walker import Walker
 from tests.faults.story import STORY
@@ -30,8 +30,8 @@ LEFT_OUT = (
         "reconciled",
         Mutant(
             "a subject is not on the due list while reconcile handles it",
-            Reconciler._handle_one,
-            "self._due.add([watch])",
+            Handler.one,
+            "self.due.add([watch])",
             "pass",
             CRASH,
         ),
