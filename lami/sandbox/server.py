@@ -319,6 +319,30 @@ class _Server(ThreadedWSGIServer):
 class _Quiet(WSGIRequestHandler):
     protocol_version = "HTTP/1.1"  # keep-alive
     disable_nagle_algorithm = True  # else every keep-alive answer waits some 40 ms for a delayed ack
+    wbufsize = 1 << 16  # head and body leave together
+
+    def run_wsgi(self) -> None:
+        """Answer, and keep the connection after a read, as ARM does; werkzeug itself always closes it.
+
+        After a request with a body it is closed: what of the body was not read would stand before the next.
+        """
+        if self.command != "GET" or "Content-Length" in self.headers or "Transfer-Encoding" in self.headers:
+            super().run_wsgi()
+            return
+        said: list[tuple[str, list[tuple[str, str]]]] = []
+
+        def start(status: str, headers: list[tuple[str, str]], error: object = None) -> Callable[..., object]:
+            said.append((status, headers))
+            return self.wfile.write
+
+        body = b"".join(self.server.app(self.make_environ(), start))
+        ((status, headers),) = said
+        code, _, reason = status.partition(" ")
+        self.send_response(int(code), reason)
+        for name, value in headers:
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Print nothing for each request."""

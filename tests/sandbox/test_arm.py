@@ -1,5 +1,8 @@
 """What ARM answers, asked by azure-mgmt-authorization, azure-mgmt-logic and ARMPipelineClient."""
 
+from contextlib import closing
+from http.client import HTTPConnection
+
 import pytest
 import requests
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
@@ -254,6 +257,15 @@ def test_closed_means_closed():
             url = azure.url
         with pytest.raises(requests.ConnectionError):
             session.get(url + "/sandbox/", timeout=5)
+
+
+def test_a_connection_is_kept_between_reads():
+    """A client that asks again need not connect again, as with ARM; also after an error."""
+    with Sandbox() as azure, closing(HTTPConnection(azure.url.rpartition("/")[2])) as client:
+        for path in ("/sandbox/", f"/subscriptions/{azure.subscription}", "/nothing"):
+            client.request("GET", path)
+            assert client.getresponse().read()
+            assert client.sock is not None
 
 
 def test_taken_port():
