@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FLOORS: tuple[frozenset[str], ...] = (
-    frozenset({"function_app", "cli", "web", "sandbox"}),
+    frozenset({"function_app", "cli", "web", "sandbox", "bench"}),
     frozenset({"functions", "schedule"}),
     frozenset({"wiring", "settings"}),
     frozenset({"service", "queries", "walker", "sweep", "routing", "pace", "drain", "handling"})
@@ -29,8 +29,10 @@ STRANGERS = frozenset({"arm", "store", "channels", "sandbox"})
 """Parts that know no other part of their own floor, nor are known by one."""
 KNOWN_TO_THE_SANDBOX = frozenset({"sandbox", "errors", "version"})
 """The sandbox stands in for Azure: it knows nothing of lami, so that it cannot agree with it by accident."""
-PLAYED_BY = frozenset({"cli"})
+PLAYED_BY = frozenset({"cli", "bench"})
 """Who may start the sandbox."""
+MEASURED_BY = frozenset({"cli", "bench"})
+"""Who may know the benchmarks: nothing that handles an event."""
 IMPURE = frozenset({"logging", "random", "secrets", "time", "os", "pathlib", "socket", "threading", "uuid"})
 NOT_CALLED = frozenset({"open", "print", "input", "now", "utcnow", "today"})
 
@@ -78,6 +80,8 @@ def _allowed(here: str, there: str) -> bool:
         return there in KNOWN_TO_THE_SANDBOX
     if there == "sandbox":
         return here in PLAYED_BY
+    if there == "bench":
+        return here in MEASURED_BY
     if here == there:
         return True
     return _floor(there) > _floor(here) or (_floor(there) == _floor(here) and not {here, there} & STRANGERS)

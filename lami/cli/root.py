@@ -39,6 +39,7 @@ COMMANDS: Mapping[str, Lazy] = {
     "notify": Lazy("lami.cli.notify", "notify", "Try a channel with an alert that is marked as a test."),
     "verify": Lazy("lami.cli.verify", "verify", "Check that nobody changed the timeline."),
     "doctor": Lazy("lami.cli.doctor", "doctor", "Say what lami can see, and what it cannot."),
+    "bench": Lazy("lami.cli.bench", "bench", "Measure what lami costs on this machine."),
 }
 """Every command, in the order in which `lami --help` names them."""
 

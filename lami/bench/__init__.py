@@ -1,0 +1,40 @@
+"""What lami costs, measured on this machine, each figure beside a floor measured in the same run.
+
+A floor is the least that somebody could do who wanted the same effect: the same read with the bare HTTP
+client, the same rows in one bare transaction. Only a ratio says something on another machine.
+`lami bench` runs what is named here; nothing else of lami knows this package.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import cast
+
+from lami.bench.measure import Row, Say, Size
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """One measurement: the name of its module here, and what it measures."""
+
+    name: str
+    about: str
+
+    def run(self, size: Size, say: Say) -> Iterator[Row]:
+        """Measure. The module is imported now, since most of them bring much with them."""
+        module = importlib.import_module(f"lami.bench.{self.name}")
+        run = cast(Callable[[Size, Say], Iterator[Row]], module.run)
+        return run(size, say)
+
+
+BENCHES: tuple[Bench, ...] = (
+    Bench("machine", "what it is measured on"),
+    Bench("core", "decisions a second, on one core"),
+    Bench("event", "a warm event, end to end, on SQLite"),
+    Bench("costs", "reads and round trips of ordinary events"),
+    Bench("profile", "where a warm event's processor time goes"),
+    Bench("startup", "import of the event path"),
+)
+"""Every measurement, in the order in which they run."""

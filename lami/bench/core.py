@@ -1,0 +1,202 @@
+"""Decisions a second on one core: pure, from a book, a stimulus and a look that are made beforehand.
+
+The floor is what a decision cannot do without: its frozen objects made once (decision, book, state, what is
+owed, each entry) and the SHA-256 of each entry's JSON, from a dict that stands ready.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from statistics import median
+
+from lami.bench.measure import Floor, Row, Say, Size, at_least, rate
+from lami.core import roles
+from lami.core.decide_holder import decide_holder
+from lami.core.decide_principal import Sight, decide_principal
+from lami.core.draft import Rules
+from lami.core.ids import ResourceId
+from lami.core.messages import holder_subject
+from lami.core.model import (
+    Access,
+    Actor,
+    Book,
+    Carrier,
+    Cause,
+    Change,
+    Decision,
+    Entry,
+    HolderState,
+    IdentityHolder,
+    Owed,
+    Permission,
+    Present,
+    PrincipalState,
+    RoleAssignment,
+    RoleDefinition,
+    Subject,
+)
+from lami.core.policy import parse
+from lami.core.stimuli import Grants, Taken, Told
+from lami.detectors import DETECTORS
+from lami.settings import packaged_policy
+
+AIM = 50_000
+_SECONDS = {"quick": 0.02, "full": 0.6}
+_TURNS = {"quick": 1, "full": 5}
+_FLOOR = "the decision's frozen objects made once, and SHA-256 of its entries' JSON"
+_SUBSCRIPTION = "5f0c2a51-1111-4a6b-8d10-9a27c1e4f001"
+_GROUP = f"/subscriptions/{_SUBSCRIPTION}/resourceGroups/rg-claims"
+_APP = ResourceId(f"{_GROUP}/providers/Microsoft.Logic/workflows/claims-intake")
+_FIRST, _SECOND = "aaaaaaaa-0000-4000-8000-000000000001", "bbbbbbbb-0000-4000-8000-000000000002"
+_NOW = datetime(2026, 11, 24, 8, tzinfo=UTC)
+_DANA = Actor("user", "d0000000-0000-4000-8000-000000000001", "dana@contoso.example", "203.0.113.7")
+_ROLE = RoleDefinition(
+    "4633458b-17de-408a-b874-0445c86b69e6",
+    "Key Vault Secrets User",
+    (
+        Permission(
+            data_actions=(
+                "Microsoft.KeyVault/vaults/secrets/getSecret/action",
+                "Microsoft.KeyVault/vaults/secrets/readMetadata/action",
+            )
+        ),
+    ),
+)
+Decide = Callable[[], Decision]
+
+
+def run(size: Size, say: Say) -> Iterator[Row]:
+    """Two of a principal's book and two of a holder's."""
+    roles.judge(_ROLE, "")
+    for name, decide in _decisions():
+        say(name)
+        floor = _floor(decide())
+        turns = [(rate(decide, _SECONDS[size]), rate(floor, _SECONDS[size])) for _ in range(_TURNS[size])]
+        value, least = median(turn[0] for turn in turns), median(turn[1] for turn in turns)
+        yield Row("core", name, value, "decisions/s", Floor(least, _FLOOR), (at_least(AIM),))
+
+
+def _decisions() -> Iterator[tuple[str, Decide]]:
+    rules = Rules(
+        parse(packaged_policy(), packaged_policy()),
+        DETECTORS,
+        frozenset({_SUBSCRIPTION}),
+        timedelta(minutes=2),
+    )
+    principal, holder = _books(rules)
+    new, known = _assignment(9, _NOW), _assignment(1, _NOW)
+    same = IdentityHolder(_APP, "logicApp", _FIRST, created=_ago(60), changed=_NOW)
+    other = IdentityHolder(_APP, "logicApp", _SECOND, created=_NOW, changed=_NOW)
+
+    def of_principal(shown: RoleAssignment) -> Decide:
+        told = Told(_change(shown.id, "write"))
+        sight = Sight(((shown.id, Present(shown)),))
+        return lambda: _made(decide_principal(principal, told, sight, rules, _NOW))
+
+    def of_holder(shown: IdentityHolder) -> Decide:
+        told = Told(_change(shown.id, "write"))
+        return lambda: _made(decide_holder(holder, told, Present(shown), rules, _NOW))
+
+    yield "principal: a narrow grant that is new", of_principal(new)
+    yield "principal: a known grant written again", of_principal(known)
+    yield "holder: deployed in place", of_holder(same)
+    yield "holder: recreated", of_holder(other)
+
+
+def _books(rules: Rules) -> tuple[Book, Book]:
+    """A principal with three narrow grants and the app that carries it, as a baseline leaves them."""
+    cause = Cause("take-bench", "lami/baseline/take", _ago(30), actor=_DANA)
+    taken = Taken("bench", cause)
+    grants = tuple(_assignment(number, _ago(50)) for number in range(3))
+    carrier = Carrier(_APP, "logicApp", "", True, _ago(30), cause, 1)
+    blank = Book(Subject("principal", _FIRST), PrincipalState(carriers={_APP.key: carrier}))
+    sight = Sight([(one.id, Present(one)) for one in grants], frozenset({_SUBSCRIPTION}))
+    principal = _paid(_made(decide_principal(blank, taken, sight, rules, _ago(30))))
+    app = IdentityHolder(_APP, "logicApp", _FIRST, created=_ago(60), changed=_ago(50))
+    empty = Book(holder_subject(_APP), HolderState())
+    first = _paid(_made(decide_holder(empty, taken, Present(app), rules, _ago(30))))
+    state = principal.state
+    terms = state.terms if isinstance(state, PrincipalState) else {}
+    lines = tuple((one.id.text, one.access, one.role.name) for one in grants)
+    said = Grants(_FIRST, principal.version, lines, terms, cause)
+    return principal, _paid(_made(decide_holder(first, said, None, rules, _ago(30))))
+
+
+def _assignment(number: int, changed: datetime) -> RoleAssignment:
+    scope = ResourceId(f"{_GROUP}/providers/Microsoft.KeyVault/vaults/kv-{number}")
+    name = f"{number:08d}-0000-4000-8000-000000000000"
+    id = ResourceId(f"{scope.text}/providers/Microsoft.Authorization/roleAssignments/{name}")
+    return RoleAssignment(
+        id, _FIRST, "ServicePrincipal", Access(_ROLE.id, scope), _ROLE, _ago(50), changed, _DANA.id
+    )
+
+
+def _change(resource: ResourceId, verb: str) -> Change:
+    return Change("event-1", resource, f"{resource.type}/{verb}", _NOW, _SUBSCRIPTION, _DANA, "c-1")
+
+
+def _ago(minutes: float) -> datetime:
+    return _NOW - timedelta(minutes=minutes)
+
+
+def _made(decision: Decision | None) -> Decision:
+    if decision is None:
+        raise RuntimeError("the stimulus to be measured was ignored as old")
+    return decision
+
+
+def _paid(decision: Decision) -> Book:
+    """The book once its debts are paid."""
+    book = decision.book
+    return Book(book.subject, book.state, book.version, book.chain, book.entries, book.findings)
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """Members of the objects that a decision consists of, each ready to make it anew."""
+
+    decision: tuple[object, ...]
+    book: tuple[object, ...]
+    state: tuple[object, ...]
+    owed: tuple[object, ...]
+    entries: tuple[tuple[object, ...], ...]
+
+
+def _floor(decision: Decision) -> Callable[[], object]:
+    """Make the objects of this decision again, and hash its entries."""
+    kind = type(decision.book.state)
+    parts = _Parts(
+        _members(decision),
+        _members(decision.book),
+        _members(decision.book.state),
+        _members(decision.owed) if decision.owed else (),
+        tuple(_members(entry) for entry in decision.entries),
+    )
+    lines = [json.loads(json.dumps(asdict(entry), default=str)) for entry in decision.entries]
+
+    def make() -> object:
+        for line in lines:
+            hashlib.sha256(json.dumps(line, sort_keys=True).encode()).hexdigest()
+        entries = tuple(_remake(Entry, members) for members in parts.entries)
+        owed = _remake(Owed, parts.owed) if parts.owed else None
+        return (
+            _remake(Decision, parts.decision),
+            _remake(Book, parts.book),
+            _remake(kind, parts.state),
+            owed,
+            entries,
+        )
+
+    return make
+
+
+def _members(thing: object) -> tuple[object, ...]:
+    return tuple(getattr(thing, name) for name in thing.__dataclass_fields__)  # type: ignore[attr-defined]
+
+
+def _remake(kind: Callable[..., object], members: tuple[object, ...]) -> object:
+    return kind(*members)
