@@ -34,6 +34,10 @@ BENCHES: tuple[Bench, ...] = (
     Bench("core", "decisions a second, on one core"),
     Bench("event", "a warm event, end to end, on SQLite"),
     Bench("costs", "reads and round trips of ordinary events"),
+    Bench("growth", "whether an event costs more where the table holds more"),
+    Bench("teams", "from the event to the card in Teams"),
+    Bench("timeline", "the first page of a long timeline"),
+    Bench("sizes", "bytes of the page and of a card"),
     Bench("profile", "where a warm event's processor time goes"),
     Bench("startup", "import of the event path"),
 )

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from statistics import median
 
+from lami.bench.canned import APP, DANA, PRINCIPAL, ROLE, SUBSCRIPTION, narrow_grant
 from lami.bench.measure import Floor, Row, Say, Size, at_least, rate
 from lami.core import roles
 from lami.core.decide_holder import decide_holder
@@ -21,8 +22,6 @@ from lami.core.draft import Rules
 from lami.core.ids import ResourceId
 from lami.core.messages import holder_subject
 from lami.core.model import (
-    Access,
-    Actor,
     Book,
     Carrier,
     Cause,
@@ -32,11 +31,9 @@ from lami.core.model import (
     HolderState,
     IdentityHolder,
     Owed,
-    Permission,
     Present,
     PrincipalState,
     RoleAssignment,
-    RoleDefinition,
     Subject,
 )
 from lami.core.policy import parse
@@ -48,30 +45,14 @@ AIM = 50_000
 _SECONDS = {"quick": 0.02, "full": 0.6}
 _TURNS = {"quick": 1, "full": 5}
 _FLOOR = "the decision's frozen objects made once, and SHA-256 of its entries' JSON"
-_SUBSCRIPTION = "5f0c2a51-1111-4a6b-8d10-9a27c1e4f001"
-_GROUP = f"/subscriptions/{_SUBSCRIPTION}/resourceGroups/rg-claims"
-_APP = ResourceId(f"{_GROUP}/providers/Microsoft.Logic/workflows/claims-intake")
-_FIRST, _SECOND = "aaaaaaaa-0000-4000-8000-000000000001", "bbbbbbbb-0000-4000-8000-000000000002"
 _NOW = datetime(2026, 11, 24, 8, tzinfo=UTC)
-_DANA = Actor("user", "d0000000-0000-4000-8000-000000000001", "dana@contoso.example", "203.0.113.7")
-_ROLE = RoleDefinition(
-    "4633458b-17de-408a-b874-0445c86b69e6",
-    "Key Vault Secrets User",
-    (
-        Permission(
-            data_actions=(
-                "Microsoft.KeyVault/vaults/secrets/getSecret/action",
-                "Microsoft.KeyVault/vaults/secrets/readMetadata/action",
-            )
-        ),
-    ),
-)
+_SECOND = "bbbbbbbb-0000-4000-8000-000000000002"
 Decide = Callable[[], Decision]
 
 
 def run(size: Size, say: Say) -> Iterator[Row]:
     """Two of a principal's book and two of a holder's."""
-    roles.judge(_ROLE, "")
+    roles.judge(ROLE, "")
     for name, decide in _decisions():
         say(name)
         floor = _floor(decide())
@@ -84,13 +65,13 @@ def _decisions() -> Iterator[tuple[str, Decide]]:
     rules = Rules(
         parse(packaged_policy(), packaged_policy()),
         DETECTORS,
-        frozenset({_SUBSCRIPTION}),
+        frozenset({SUBSCRIPTION}),
         timedelta(minutes=2),
     )
     principal, holder = _books(rules)
-    new, known = _assignment(9, _NOW), _assignment(1, _NOW)
-    same = IdentityHolder(_APP, "logicApp", _FIRST, created=_ago(60), changed=_NOW)
-    other = IdentityHolder(_APP, "logicApp", _SECOND, created=_NOW, changed=_NOW)
+    new, known = narrow_grant(9, _NOW, _NOW), narrow_grant(1, _ago(50), _NOW)
+    same = IdentityHolder(APP, "logicApp", PRINCIPAL, created=_ago(60), changed=_NOW)
+    other = IdentityHolder(APP, "logicApp", _SECOND, created=_NOW, changed=_NOW)
 
     def of_principal(shown: RoleAssignment) -> Decide:
         told = Told(_change(shown.id, "write"))
@@ -109,34 +90,25 @@ def _decisions() -> Iterator[tuple[str, Decide]]:
 
 def _books(rules: Rules) -> tuple[Book, Book]:
     """A principal with three narrow grants and the app that carries it, as a baseline leaves them."""
-    cause = Cause("take-bench", "lami/baseline/take", _ago(30), actor=_DANA)
+    cause = Cause("take-bench", "lami/baseline/take", _ago(30), actor=DANA)
     taken = Taken("bench", cause)
-    grants = tuple(_assignment(number, _ago(50)) for number in range(3))
-    carrier = Carrier(_APP, "logicApp", "", True, _ago(30), cause, 1)
-    blank = Book(Subject("principal", _FIRST), PrincipalState(carriers={_APP.key: carrier}))
-    sight = Sight([(one.id, Present(one)) for one in grants], frozenset({_SUBSCRIPTION}))
+    grants = tuple(narrow_grant(number, _ago(50), _ago(50)) for number in range(3))
+    carrier = Carrier(APP, "logicApp", "", True, _ago(30), cause, 1)
+    blank = Book(Subject("principal", PRINCIPAL), PrincipalState(carriers={APP.key: carrier}))
+    sight = Sight([(one.id, Present(one)) for one in grants], frozenset({SUBSCRIPTION}))
     principal = _paid(_made(decide_principal(blank, taken, sight, rules, _ago(30))))
-    app = IdentityHolder(_APP, "logicApp", _FIRST, created=_ago(60), changed=_ago(50))
-    empty = Book(holder_subject(_APP), HolderState())
+    app = IdentityHolder(APP, "logicApp", PRINCIPAL, created=_ago(60), changed=_ago(50))
+    empty = Book(holder_subject(APP), HolderState())
     first = _paid(_made(decide_holder(empty, taken, Present(app), rules, _ago(30))))
     state = principal.state
     terms = state.terms if isinstance(state, PrincipalState) else {}
     lines = tuple((one.id.text, one.access, one.role.name) for one in grants)
-    said = Grants(_FIRST, principal.version, lines, terms, cause)
+    said = Grants(PRINCIPAL, principal.version, lines, terms, cause)
     return principal, _paid(_made(decide_holder(first, said, None, rules, _ago(30))))
 
 
-def _assignment(number: int, changed: datetime) -> RoleAssignment:
-    scope = ResourceId(f"{_GROUP}/providers/Microsoft.KeyVault/vaults/kv-{number}")
-    name = f"{number:08d}-0000-4000-8000-000000000000"
-    id = ResourceId(f"{scope.text}/providers/Microsoft.Authorization/roleAssignments/{name}")
-    return RoleAssignment(
-        id, _FIRST, "ServicePrincipal", Access(_ROLE.id, scope), _ROLE, _ago(50), changed, _DANA.id
-    )
-
-
 def _change(resource: ResourceId, verb: str) -> Change:
-    return Change("event-1", resource, f"{resource.type}/{verb}", _NOW, _SUBSCRIPTION, _DANA, "c-1")
+    return Change("event-1", resource, f"{resource.type}/{verb}", _NOW, SUBSCRIPTION, DANA, "c-1")
 
 
 def _ago(minutes: float) -> datetime:

@@ -96,13 +96,13 @@ def percentile(seconds: Sequence[float], percent: int) -> float:
 
 
 def rate(run: Counted, seconds: float) -> float:
-    """How many times a second something can be done, from doing it for about so long."""
+    """How many times something can be done in a second of one processor, from doing it for about so long."""
     times, spent = 1, 0.0
     while True:
-        begun = time.perf_counter()
+        begun = time.process_time()
         for _ in range(times):
             run()
-        spent = time.perf_counter() - begun
+        spent = time.process_time() - begun
         if spent >= seconds:
             return times / spent
         times *= 2 if spent < seconds / 4 else 1 + int(seconds / spent)
