@@ -90,10 +90,11 @@ def _rows(stores: list[_Store]) -> Iterator[Row]:
         )
         figures = (("p50", 1000 * median(store.wall)), ("processor, mean", 1000 * mean(store.processor)))
         for (name, value), floor in zip(figures, floors, strict=True):
-            aims = (within(TIMES),) if store is not least else ()
-            yield Row(
-                "growth", f"an event with {store.subjects:,} subjects: {name}", value, "ms", floor, aims
-            )
+            what = f"an event with {store.subjects:,} subjects: {name}"
+            if store is least:
+                yield Row("growth", what, value, "ms")
+            else:
+                yield Row("growth", what, value, "ms", floor, (within(TIMES),))
 
 
 def _lami(settings: Settings, arm: Canned) -> Lami:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -11,13 +12,14 @@ from lami.store.table import Operation, Row, Table
 
 @dataclass(frozen=True, slots=True)
 class Trip:
-    """One round trip to the store: what was asked of which partition, and what it found or wrote.
+    """One round trip to the store: what was asked of which partition, what it found or wrote, and seconds.
 
     `first`, `last` and `limit` are a query's; of a `get`, `first` is the key.
     """
 
     kind: Literal["get", "query", "transact"]
     partition: str
+    seconds: float
     first: str = ""
     last: str | None = None
     limit: int | None = None
@@ -34,24 +36,28 @@ class Noting:
 
     def get(self, partition: str, key: str) -> Row | None:
         """Read one row."""
+        begun = time.perf_counter()
         row = self.inner.get(partition, key)
-        self.note(Trip("get", partition, key, found=(row,) if row else ()))
+        self.note(Trip("get", partition, time.perf_counter() - begun, key, found=(row,) if row else ()))
         return row
 
     def query(
         self, partition: str, first: str = "", last: str | None = None, limit: int | None = None
     ) -> list[Row]:
         """Read a range."""
+        begun = time.perf_counter()
         rows = self.inner.query(partition, first, last, limit)
-        self.note(Trip("query", partition, first, last, limit, tuple(rows)))
+        spent = time.perf_counter() - begun
+        self.note(Trip("query", partition, spent, first, last, limit, tuple(rows)))
         return rows
 
     def transact(self, partition: str, operations: Sequence[Operation]) -> Mapping[str, str]:
         """Write."""
+        begun = time.perf_counter()
         try:
             return self.inner.transact(partition, operations)
         finally:
-            self.note(Trip("transact", partition, operations=tuple(operations)))
+            self.note(Trip("transact", partition, time.perf_counter() - begun, operations=tuple(operations)))
 
     def close(self) -> None:
         """Let go of connections."""

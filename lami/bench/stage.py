@@ -14,10 +14,17 @@ from lami.store.table import Table
 from lami.wiring import Lami, Watch, assemble, make_channels
 
 
-def settings_for(azure: Addresses, folder: Path, *, tells: bool = False) -> Settings:
-    """The settings; with `tells`, its alerts go to the sandbox's Teams."""
+def settings_for(azure: Addresses, folder: Path, *, store: str = "", tells: bool = False) -> Settings:
+    """The settings: a store in this folder, or the one named; with `tells`, Teams is the sandbox's."""
+    return read(environment_for(azure, folder, store=store, tells=tells))
+
+
+def environment_for(
+    azure: Addresses, folder: Path, *, store: str = "", tells: bool = False
+) -> dict[str, str]:
+    """The same as an environment, which can be handed to another process."""
     environment = {
-        "LAMI_STORE": f"sqlite:///{folder / 'lami.db'}",
+        "LAMI_STORE": store or f"sqlite:///{folder / 'lami.db'}",
         "LAMI_SUBSCRIPTIONS": azure.subscription,
         "LAMI_ARM_ENDPOINT": azure.arm,
         "LAMI_CREDENTIAL": "none",
@@ -25,7 +32,7 @@ def settings_for(azure: Addresses, folder: Path, *, tells: bool = False) -> Sett
     }
     if tells:
         environment["LAMI_TEAMS_WEBHOOK_URL"] = azure.teams
-    return read(environment)
+    return environment
 
 
 @contextmanager
