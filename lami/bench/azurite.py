@@ -27,7 +27,7 @@ from lami.bench.event import Kind, populate
 from lami.bench.floors import bare_get
 from lami.bench.measure import Floor, Row, Say, Size, percentile, timed, within
 from lami.bench.noting import Noting, Trip
-from lami.bench.stage import lami_on, settings_for
+from lami.bench.stage import lami_on, record, settings_for
 from lami.sandbox import Sandbox
 from lami.schedule import take_baseline_if_none
 from lami.store.azure_tables import from_connection_string
@@ -77,7 +77,7 @@ def _measure(
         trips.clear()
         azure.do(forget_reads)
         written = kind.write(azure)
-        lami.service.receive(event(kind.resource, "write", written))
+        record(lami, event(kind.resource, "write", written))
     if azure.do(count_reads) != 1:
         raise RuntimeError(f"{kind.name}: more than the one read that was to be measured")
     again = _Again(bare, tuple(trips))
@@ -87,7 +87,7 @@ def _measure(
         for _ in range(events):
             told = event(kind.resource, "write", kind.write(azure))
             trips.clear()
-            whole.append(timed(lambda: lami.service.receive(told)))  # noqa: B023 - called at once
+            whole.append(timed(lambda: record(lami, told)))  # noqa: B023 - called at once
             stores.append(sum(trip.seconds for trip in trips))
             bares.append(timed(again))
             floors.append(bares[-1] + timed(get))

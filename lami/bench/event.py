@@ -33,7 +33,7 @@ from lami.bench.azure import (
 from lami.bench.floors import bare_get, bare_transaction
 from lami.bench.measure import Floor, Row, Say, Size, at_most, percentile, timed, within
 from lami.bench.noting import Noting, Trip
-from lami.bench.stage import lami_on, settings_for
+from lami.bench.stage import lami_on, record, settings_for
 from lami.sandbox import Sandbox
 from lami.schedule import take_baseline_if_none
 from lami.store.sqlite import SqliteTable
@@ -112,16 +112,15 @@ def populate(azure: Apart[Sandbox]) -> tuple[Kind, Kind]:
 def trips_of(azure: Apart[Sandbox], file: str, warm: Lami, kind: Kind) -> list[Trip]:
     """What one event asks of the store, once everything is warm. Fails unless it takes one read of ARM."""
     for _ in range(_WARM):
-        warm.service.receive(event(kind.resource, "write", kind.write(azure)))
+        record(warm, event(kind.resource, "write", kind.write(azure)))
     trips: list[Trip] = []
     with closing(SqliteTable(file)) as table, lami_on(warm.settings, Noting(table, trips.append)) as noted:
-        noted.service.receive(event(kind.resource, "write", kind.write(azure)))  # fills its cache of roles
+        record(noted, event(kind.resource, "write", kind.write(azure)))  # fills its cache of roles
         trips.clear()
         azure.do(forget_reads)
-        outcome = noted.service.receive(event(kind.resource, "write", kind.write(azure)))
-    reads = azure.do(count_reads)
-    if outcome.outcome != "recorded" or reads != 1:
-        raise RuntimeError(f"{kind.name}: {outcome.outcome} with {reads} reads, where one was to be measured")
+        record(noted, event(kind.resource, "write", kind.write(azure)))
+    if (reads := azure.do(count_reads)) != 1:
+        raise RuntimeError(f"{kind.name}: {reads} reads, where one was to be measured")
     return trips
 
 
@@ -138,7 +137,7 @@ def _clock(
         for _ in range(events):
             told = event(kind.resource, "write", kind.write(azure))
             before = time.process_time()
-            clocked.events.append(timed(lambda: lami.service.receive(told)))  # noqa: B023 - called at once
+            clocked.events.append(timed(lambda: record(lami, told)))  # noqa: B023 - called at once
             between = time.process_time()
             clocked.gets.append(timed(get))
             clocked.writes.append(timed(write))

@@ -19,7 +19,7 @@ from lami.bench import azure
 from lami.bench.azure import Addresses, Written, event
 from lami.bench.canned import APP, SUBSCRIPTION, Canned
 from lami.bench.measure import Floor, Row, Say, Size, timed, within
-from lami.bench.stage import settings_for
+from lami.bench.stage import ONE_BY_ONE, record, settings_for
 from lami.schedule import take_baseline_if_none
 from lami.settings import Settings
 from lami.store.sqlite import SqliteTable
@@ -53,7 +53,7 @@ class _Store:
         """The app is deployed in place, and that is told."""
         told = event(azure.APP, "write", Written(APP.text, self.arm.deploy()))
         before = process_time()
-        self.wall.append(timed(lambda: self.lami.service.receive(told)))
+        self.wall.append(timed(lambda: record(self.lami, told)))
         self.processor.append(process_time() - before)
 
 
@@ -98,7 +98,7 @@ def _rows(stores: list[_Store]) -> Iterator[Row]:
 
 
 def _lami(settings: Settings, arm: Canned) -> Lami:
-    return assemble(settings, SqliteTable(settings.sqlite_path), arm, (), Watch())
+    return assemble(settings, SqliteTable(settings.sqlite_path), arm, (), Watch(), calm=ONE_BY_ONE)
 
 
 def _fill(file: str, subjects: int) -> None:

@@ -20,7 +20,7 @@ from lami.arm.azure import AzureArm
 from lami.bench.azure import addresses, event, small_azure
 from lami.bench.event import Kind, populate, trips_of
 from lami.bench.measure import Row, Say, Size
-from lami.bench.stage import lami_on, settings_for
+from lami.bench.stage import lami_on, record, settings_for
 from lami.core.decide_holder import decide_holder
 from lami.core.decide_principal import decide_principal
 from lami.core.decode import decode
@@ -62,7 +62,7 @@ def run(size: Size, say: Say) -> Iterator[Row]:
             profiler = cProfile.Profile(time.process_time)
             for _ in range(_EVENTS[size]):
                 told = event(kind.resource, "write", kind.write(azure))
-                profiler.runcall(lami.service.receive, told)
+                profiler.runcall(record, lami, told)
             yield from _stages(kind, profiler)
             yield from _packages(kind, profiler)
 

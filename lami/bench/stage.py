@@ -7,11 +7,15 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from lami.arm.azure import AzureArm
-from lami.arm.pipeline import Policy
 from lami.bench.azure import Addresses
+from lami.pace import Calm
+from lami.sandbox.model import JsonObject
 from lami.settings import Settings, read
 from lami.store.table import Table
 from lami.wiring import Lami, Watch, assemble, make_channels
+
+ONE_BY_ONE = Calm(changes=1_000_000, looks=1_000_000, few=1_000_000)
+"""However many events come at once, each is handled as it comes: no storm is to be seen in them."""
 
 
 def settings_for(azure: Addresses, folder: Path, *, store: str = "", tells: bool = False) -> Settings:
@@ -36,8 +40,16 @@ def environment_for(
 
 
 @contextmanager
-def lami_on(settings: Settings, table: Table, *hooks: Policy) -> Iterator[Lami]:
-    """A lami on this table; `hooks` see every request that it sends to ARM."""
-    arm = AzureArm(settings.arm_endpoint, None, hooks=hooks)
-    with closing(assemble(settings, table, arm, make_channels(settings, None), Watch())) as lami:
+def lami_on(settings: Settings, table: Table) -> Iterator[Lami]:
+    """A lami on this table that handles events one by one."""
+    arm = AzureArm(settings.arm_endpoint, None)
+    channels = make_channels(settings, None)
+    with closing(assemble(settings, table, arm, channels, Watch(), calm=ONE_BY_ONE)) as lami:
         yield lami
+
+
+def record(lami: Lami, told: JsonObject) -> None:
+    """Have an event handled; raises unless it was, at once: anything else is not what is measured."""
+    outcome = lami.service.receive(told)
+    if outcome.outcome != "recorded":
+        raise RuntimeError(f"an event was {outcome.outcome} ({outcome.reason}), where it was to be recorded")

@@ -44,6 +44,7 @@ from lami.bench.stage import environment_for
 from lami.sandbox import Sandbox
 from lami.sandbox.model import Actor, JsonObject
 from lami.settings import read
+from lami.store.due import DueList
 from lami.web.server import Server
 from lami.web.webhook import PATH
 from lami.wiring import Lami, build
@@ -52,7 +53,7 @@ READS_AN_EVENT = 0.1
 READS_IN_A_WINDOW = 200
 WINDOW = 10.0
 KEPT = 1.1
-_BURST = {"quick": 60, "full": 1_000}
+_BURST = {"quick": 200, "full": 1_000}
 _LONG = {"quick": 300, "full": 100_000}
 _PRINCIPALS = 200
 _ACTORS = 40
@@ -96,6 +97,11 @@ def actors_told(served: Served, since: datetime) -> dict[str, str]:
     """The actor that the timeline names for each event since a time."""
     entries = served.lami.index.entries_of(datetime.now(UTC).date())
     return {e.cause.id: e.cause.actor.id for e in entries if e.at >= since}
+
+
+def gathered(served: Served) -> int:
+    """How many changes are put aside and not handled yet, of those whose turn comes next."""
+    return sum(item.why == "route" for item in DueList(served.lami.table).soonest())
 
 
 def run(size: Size, say: Say) -> Iterator[Row]:
@@ -169,6 +175,10 @@ def _long(
         say(f"{min(done + chunk, events):,} of {events:,}")
         if now := lami.do(memory_of):
             held.append(now.now)
+    say("until all of them are handled")
+    spent += timed(lambda: _wait(lami, events))
+    if now := lami.do(memory_of):
+        held.append(now.now)
     yield Row("storm", f"{events:,} events of known assignments: rate", events / spent, "events/s")
     yield Row(
         "storm", f"{events:,} events of known assignments: ARM", azure.do(count_reads) / events, "reads/event"
@@ -185,6 +195,14 @@ def _long(
         aims=(at_most(KEPT),),
         note=f"{early:.1f} MB, then {late:.1f} MB",
     )
+
+
+def _wait(lami: Apart[Served], events: int) -> None:
+    end = time.monotonic() + _PATIENCE + events / _SLOWEST
+    while lami.do(gathered):
+        if time.monotonic() > end:
+            raise RuntimeError(f"{lami.do(gathered)} changes were not handled in time")
+        time.sleep(_EVERY)
 
 
 def _new(azure: Apart[Sandbox], where: Addresses, number: int) -> JsonObject:

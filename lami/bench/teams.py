@@ -21,7 +21,7 @@ from lami.bench.event import populate
 from lami.bench.floors import bare_get, bare_transaction
 from lami.bench.measure import Floor, Row, Say, Size, percentile, timed
 from lami.bench.noting import Noting, Trip
-from lami.bench.stage import lami_on, settings_for
+from lami.bench.stage import lami_on, record, settings_for
 from lami.channels.teams import encode
 from lami.schedule import take_baseline_if_none
 from lami.store.sqlite import SqliteTable
@@ -50,7 +50,7 @@ def run(size: Size, say: Say) -> Iterator[Row]:
             told = event(ASSIGNMENT, "write", made)
             trips.clear()
             begun = datetime.now(UTC)
-            lami.service.receive(told)
+            record(lami, told)
             card = azure.do(newest_card)
             if number:  # the first one fills caches
                 arrived.append((datetime.fromisoformat(card.at) - begun).total_seconds())
