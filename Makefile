@@ -30,6 +30,10 @@ serve: .venv/.stamp-run ## lami itself; settings from the environment (docs/refe
 test: test-env ## every test (ARGS="tests/core -k reach" for some)
 	@.venv/bin/python -m pytest $(ARGS)
 
+.PHONY: bench
+bench: .venv/.stamp-run ## what lami costs here, beside the least that it could (ARGS="core event" for some)
+	@.venv/bin/lami bench $(ARGS)
+
 .PHONY: simulate
 simulate: .venv/.stamp-test ## the random schedules of one seed again (SEED=7), every kind of fault
 	@.venv/bin/python -m tests.simulation $(or $(SEED),0)
