@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
@@ -22,7 +22,6 @@ from lami.bench.apart import apart
 from lami.bench.estate import Shape, drift, generated, paths_of, url_of
 from lami.bench.measure import Aim, Floor, Row, Say, Size, at_most, memory, timed
 from lami.bench.noting import Noting, Trip, loads_a_book
-from lami.reconcile import Report
 from lami.schedule import reconcile_now, take_baseline_if_none
 from lami.settings import read
 from lami.store.sqlite import SqliteTable
@@ -49,7 +48,6 @@ class Ran:
     seconds: float
     loads: int
     peak: float | None
-    listed: int
     differing: int
 
 
@@ -72,12 +70,22 @@ def runner(environment: dict[str, str]) -> Iterator[Runner]:
 
 def take(runner: Runner) -> Ran:
     """Take the baseline."""
-    return _ran(runner, lambda: take_baseline_if_none(runner.lami))
+    loads, begun = runner.loads, time.perf_counter()
+    report = take_baseline_if_none(runner.lami)
+    spent = time.perf_counter() - begun
+    if report is None or report.partial:
+        raise RuntimeError(f"the baseline could not be taken of all of it: {report}")
+    return Ran(spent, runner.loads - loads, _peak(), report.differing)
 
 
 def reconcile(runner: Runner) -> Ran:
     """Compare all of it."""
-    return _ran(runner, lambda: reconcile_now(runner.lami))
+    loads, begun = runner.loads, time.perf_counter()
+    report = reconcile_now(runner.lami)
+    spent = time.perf_counter() - begun
+    if report.partial:
+        raise RuntimeError(f"reconcile could not see or do all of it: {report}")
+    return Ran(spent, runner.loads - loads, _peak(), report.differing)
 
 
 def run(size: Size, say: Say) -> Iterator[Row]:
@@ -121,14 +129,9 @@ def _rows(name: str, ran: Ran, floor: Floor | None = None, *most: Aim) -> Iterat
     yield Row("reconcile", f"{name}: memory at most", ran.peak, "MB", aims=(at_most(MOST_MEMORY),), note=note)
 
 
-def _ran(runner: Runner, work: Callable[[], Report | None]) -> Ran:
-    before, begun = runner.loads, time.perf_counter()
-    report = work()
-    spent = time.perf_counter() - begun
-    if report is None or report.partial:
-        raise RuntimeError(f"a run could not see or do all of it: {report}")
+def _peak() -> float | None:
     held = memory()
-    return Ran(spent, runner.loads - before, held.peak if held else None, report.listed, report.differing)
+    return held.peak if held else None
 
 
 def _fetch(url: str, paths: tuple[str, ...]) -> None:
