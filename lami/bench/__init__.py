@@ -42,6 +42,7 @@ BENCHES: tuple[Bench, ...] = (
     Bench("timeline", "the first page of a long timeline"),
     Bench("sizes", "bytes of the page and of a card"),
     Bench("profile", "where a warm event's processor time goes"),
+    Bench("read", "one read of ARM, layer by layer"),
     Bench("startup", "import of the event path"),
 )
 """Every measurement, in the order in which they run."""
