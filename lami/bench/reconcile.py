@@ -43,9 +43,10 @@ class Runner:
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What a run took: seconds, books loaded, and what its process holds by then at most, in MB."""
+    """What a run took: seconds, those of the processor, books loaded, and MB that its process held at most."""
 
     seconds: float
+    processor: float
     loads: int
     peak: float | None
     differing: int
@@ -70,22 +71,22 @@ def runner(environment: dict[str, str]) -> Iterator[Runner]:
 
 def take(runner: Runner) -> Ran:
     """Take the baseline."""
-    loads, begun = runner.loads, time.perf_counter()
+    loads, begun, busy = runner.loads, time.perf_counter(), time.process_time()
     report = take_baseline_if_none(runner.lami)
-    spent = time.perf_counter() - begun
+    spent, used = time.perf_counter() - begun, time.process_time() - busy
     if report is None or report.partial:
         raise RuntimeError(f"the baseline could not be taken of all of it: {report}")
-    return Ran(spent, runner.loads - loads, _peak(), report.differing)
+    return Ran(spent, used, runner.loads - loads, _peak(), report.differing)
 
 
 def reconcile(runner: Runner) -> Ran:
     """Compare all of it."""
-    loads, begun = runner.loads, time.perf_counter()
+    loads, begun, busy = runner.loads, time.perf_counter(), time.process_time()
     report = reconcile_now(runner.lami)
-    spent = time.perf_counter() - begun
+    spent, used = time.perf_counter() - begun, time.process_time() - busy
     if report.partial:
         raise RuntimeError(f"reconcile could not see or do all of it: {report}")
-    return Ran(spent, runner.loads - loads, _peak(), report.differing)
+    return Ran(spent, used, runner.loads - loads, _peak(), report.differing)
 
 
 def run(size: Size, say: Say) -> Iterator[Row]:
@@ -124,6 +125,7 @@ def run(size: Size, say: Say) -> Iterator[Row]:
 
 def _rows(name: str, ran: Ran, floor: Floor | None = None, *most: Aim) -> Iterator[Row]:
     yield Row("reconcile", f"{name}: time", ran.seconds, "s", floor)
+    yield Row("reconcile", f"{name}: processor", ran.processor, "s")
     yield Row("reconcile", f"{name}: books loaded", ran.loads, "books", aims=most)
     note = "" if ran.peak is not None else "this system does not say what a process holds"
     yield Row("reconcile", f"{name}: memory at most", ran.peak, "MB", aims=(at_most(MOST_MEMORY),), note=note)
