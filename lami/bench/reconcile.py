@@ -43,7 +43,7 @@ class Runner:
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What a run took: seconds, those of the processor, books loaded, and MB that its process held at most."""
+    """What a run took: seconds, seconds of the processor, books loaded, MB that its process held at most."""
 
     seconds: float
     processor: float
