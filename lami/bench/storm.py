@@ -65,6 +65,9 @@ _PATIENCE = 180.0
 _SLOWEST = 5
 """Events a second; a lami slower than that is taken to hang."""
 _EVERY = 0.25
+"""Seconds between two looks at the count of reads."""
+_SELDOM = 1.0
+"""Seconds between two looks at what is put aside, which cost the lami that is asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +205,7 @@ def _wait(lami: Apart[Served], events: int) -> None:
     while lami.do(gathered):
         if time.monotonic() > end:
             raise RuntimeError(f"{lami.do(gathered)} changes were not handled in time")
-        time.sleep(_EVERY)
+        time.sleep(_SELDOM)
 
 
 def _new(azure: Apart[Sandbox], where: Addresses, number: int) -> JsonObject:
