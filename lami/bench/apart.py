@@ -11,6 +11,8 @@ from multiprocessing.connection import Connection
 from threading import Lock
 from typing import Concatenate, Generic, ParamSpec, TypeVar, cast
 
+from lami.bench.measure import NotMeasured
+
 T = TypeVar("T")
 R = TypeVar("R")
 P = ParamSpec("P")
@@ -18,7 +20,7 @@ _END = 10.0
 """Seconds that a process is given to end."""
 
 
-class Failed(RuntimeError):
+class Failed(NotMeasured):
     """What was asked of the other process failed there; the message is its error."""
 
 

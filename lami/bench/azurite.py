@@ -25,7 +25,7 @@ from lami.bench.apart import Apart
 from lami.bench.azure import addresses, count_reads, event, forget_reads, small_azure
 from lami.bench.event import Kind, populate
 from lami.bench.floors import bare_get
-from lami.bench.measure import Floor, Row, Say, Size, percentile, timed, within
+from lami.bench.measure import Floor, NotMeasured, Row, Say, Size, percentile, timed, within
 from lami.bench.noting import Noting, Trip
 from lami.bench.stage import lami_on, record, settings_for
 from lami.sandbox import Sandbox
@@ -79,7 +79,7 @@ def _measure(
         written = kind.write(azure)
         record(lami, event(kind.resource, "write", written))
     if azure.do(count_reads) != 1:
-        raise RuntimeError(f"{kind.name}: more than the one read that was to be measured")
+        raise NotMeasured(f"{kind.name}: more than the one read that was to be measured")
     again = _Again(bare, tuple(trips))
     whole, stores, floors, bares = list[float](), list[float](), list[float](), list[float]()
     processor, least = 0.0, 0.0
@@ -213,4 +213,4 @@ def _wait(process: subprocess.Popen[bytes], port: int) -> None:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         time.sleep(0.05)
-    raise RuntimeError("Azurite did not start")
+    raise NotMeasured("Azurite did not start")

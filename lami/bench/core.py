@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from statistics import median
 
 from lami.bench.canned import APP, DANA, PRINCIPAL, ROLE, SUBSCRIPTION, narrow_grant
-from lami.bench.measure import Floor, Row, Say, Size, at_least, rate
+from lami.bench.measure import Floor, NotMeasured, Row, Say, Size, at_least, rate
 from lami.core import roles
 from lami.core.decide_holder import decide_holder
 from lami.core.decide_principal import Sight, decide_principal
@@ -117,7 +117,7 @@ def _ago(minutes: float) -> datetime:
 
 def _made(decision: Decision | None) -> Decision:
     if decision is None:
-        raise RuntimeError("the stimulus to be measured was ignored as old")
+        raise NotMeasured("the stimulus to be measured was ignored as old")
     return decision
 
 

@@ -29,7 +29,7 @@ from lami.bench.azure import (
     small_azure,
     vault,
 )
-from lami.bench.measure import Aim, Row, Say, Size, at_most
+from lami.bench.measure import Aim, NotMeasured, Row, Say, Size, at_most
 from lami.bench.noting import Noting, Trip
 from lami.bench.stage import lami_on, settings_for
 from lami.sandbox import Sandbox
@@ -71,7 +71,7 @@ def run(size: Size, say: Say) -> Iterator[Row]:
             trips.clear()
             outcome = lami.service.receive(told)
             if outcome.outcome not in ("recorded", "duplicate"):
-                raise RuntimeError(f"{kind.name}: {outcome.outcome} ({outcome.reason})")
+                raise NotMeasured(f"{kind.name}: {outcome.outcome} ({outcome.reason})")
             reads: tuple[Aim, ...] = () if kind.reads is None else (at_most(kind.reads),)
             yield Row("costs", f"{kind.name}: ARM", azure.do(count_reads), "reads", aims=reads)
             most: tuple[Aim, ...] = () if kind.reads is None else (at_most(MOST_TRIPS),)

@@ -31,7 +31,7 @@ from lami.bench.azure import (
     vault,
 )
 from lami.bench.floors import bare_get, bare_transaction
-from lami.bench.measure import Floor, Row, Say, Size, at_most, percentile, timed, within
+from lami.bench.measure import Floor, NotMeasured, Row, Say, Size, at_most, percentile, timed, within
 from lami.bench.noting import Noting, Trip
 from lami.bench.stage import lami_on, record, settings_for
 from lami.sandbox import Sandbox
@@ -120,7 +120,7 @@ def trips_of(azure: Apart[Sandbox], file: str, warm: Lami, kind: Kind) -> list[T
         azure.do(forget_reads)
         record(noted, event(kind.resource, "write", kind.write(azure)))
     if (reads := azure.do(count_reads)) != 1:
-        raise RuntimeError(f"{kind.name}: {reads} reads, where one was to be measured")
+        raise NotMeasured(f"{kind.name}: {reads} reads, where one was to be measured")
     return trips
 
 

@@ -12,6 +12,7 @@ from itertools import count
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
+from lami.bench.measure import NotMeasured
 from lami.bench.noting import Trip
 from lami.store.sqlite import SqliteTable
 from lami.store.table import Create, Delete, Put
@@ -32,7 +33,7 @@ class BareGet:
         answer = self.connection.getresponse()
         body = answer.read()
         if answer.status != 200 or self.connection.sock is None:
-            raise RuntimeError(f"GET {self.target} was answered {answer.status}, or not on a kept connection")
+            raise NotMeasured(f"GET {self.target} was answered {answer.status}, or not on a kept connection")
         return body
 
 

@@ -9,11 +9,17 @@ from pathlib import Path
 from statistics import quantiles
 from typing import Literal
 
+from lami.errors import Temporary
+
 Size = Literal["quick", "full"]
 """`quick` is for the tests: everything is run, and few of it."""
 Say = Callable[[str], None]
 """Says on what a measurement is at."""
 Counted = Callable[[], object]
+
+
+class NotMeasured(Temporary):
+    """What was to be measured did not happen; a figure would be about something else."""
 
 
 @dataclass(frozen=True, slots=True)

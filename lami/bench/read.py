@@ -22,7 +22,7 @@ from lami.arm.clients import Clients
 from lami.arm.pipeline import NoAuthentication, make_pipeline
 from lami.bench.azure import NARROW, addresses, grant, put_app, small_azure, vault
 from lami.bench.floors import bare_get
-from lami.bench.measure import Floor, Row, Say, Size
+from lami.bench.measure import Floor, NotMeasured, Row, Say, Size
 from lami.core.ids import ResourceId
 from lami.core.model import Present
 
@@ -73,7 +73,7 @@ def _layers(stack: ExitStack, endpoint: str, id: ResourceId) -> dict[str, Callab
             case Present():
                 return
             case other:
-                raise RuntimeError(f"the assignment to be read is {other}")
+                raise NotMeasured(f"the assignment to be read is {other}")
 
     return {
         _FLOOR: stack.enter_context(bare_get(endpoint, id.text, _VERSION)),

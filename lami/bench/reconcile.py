@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from lami.arm.azure import AzureArm
 from lami.bench.apart import apart
 from lami.bench.estate import Shape, drift, generated, paths_of, url_of
-from lami.bench.measure import Aim, Floor, Row, Say, Size, at_most, memory, timed
+from lami.bench.measure import Aim, Floor, NotMeasured, Row, Say, Size, at_most, memory, timed
 from lami.bench.noting import Noting, Trip, loads_a_book
 from lami.schedule import reconcile_now, take_baseline_if_none
 from lami.settings import read
@@ -75,7 +75,7 @@ def take(runner: Runner) -> Ran:
     report = take_baseline_if_none(runner.lami)
     spent, used = time.perf_counter() - begun, time.process_time() - busy
     if report is None or report.partial:
-        raise RuntimeError(f"the baseline could not be taken of all of it: {report}")
+        raise NotMeasured(f"the baseline could not be taken of all of it: {report}")
     return Ran(spent, used, runner.loads - loads, _peak(), report.differing)
 
 
@@ -85,7 +85,7 @@ def reconcile(runner: Runner) -> Ran:
     report = reconcile_now(runner.lami)
     spent, used = time.perf_counter() - begun, time.process_time() - busy
     if report.partial:
-        raise RuntimeError(f"reconcile could not see or do all of it: {report}")
+        raise NotMeasured(f"reconcile could not see or do all of it: {report}")
     return Ran(spent, used, runner.loads - loads, _peak(), report.differing)
 
 

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 from lami.bench.azure import APP, addresses, event, newest_card, put_app, recreate, small_azure
 from lami.bench.event import populate
-from lami.bench.measure import Row, Say, Size, at_most
+from lami.bench.measure import NotMeasured, Row, Say, Size, at_most
 from lami.bench.stage import lami_on, settings_for
 from lami.channels.teams import MAX_BODY
 from lami.schedule import take_baseline_if_none
@@ -35,6 +35,6 @@ def run(size: Size, say: Say) -> Iterator[Row]:
         yield Row("sizes", "the card of a redeploy", len(card), "bytes", aims=(at_most(MAX_BODY),))
         page = make_server_app(lambda: lami).test_client().get("/", base_url="http://localhost")
         if page.status_code != 200:
-            raise RuntimeError(f"the page was answered {page.status_code}")
+            raise NotMeasured(f"the page was answered {page.status_code}")
         yield Row("sizes", "the page", len(page.data), "bytes")
         yield Row("sizes", "the page, compressed by gzip", len(gzip.compress(page.data)), "bytes")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lami.arm.azure import AzureArm
 from lami.bench.azure import Addresses
+from lami.bench.measure import NotMeasured
 from lami.pace import Calm
 from lami.sandbox.model import JsonObject
 from lami.settings import Settings, read
@@ -52,4 +53,4 @@ def record(lami: Lami, told: JsonObject) -> None:
     """Have an event handled; raises unless it was, at once: anything else is not what is measured."""
     outcome = lami.service.receive(told)
     if outcome.outcome != "recorded":
-        raise RuntimeError(f"an event was {outcome.outcome} ({outcome.reason}), where it was to be recorded")
+        raise NotMeasured(f"an event was {outcome.outcome} ({outcome.reason}), where it was to be recorded")

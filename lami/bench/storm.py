@@ -39,12 +39,13 @@ from lami.bench.azure import (
     small_azure,
     vault,
 )
-from lami.bench.measure import Memory, Row, Say, Size, at_most, memory, timed
+from lami.bench.measure import Memory, NotMeasured, Row, Say, Size, at_most, memory, timed
 from lami.bench.stage import environment_for
 from lami.sandbox import Sandbox
 from lami.sandbox.model import Actor, JsonObject
 from lami.settings import read
 from lami.store.due import DueList
+from lami.store.index import days
 from lami.web.server import Server
 from lami.web.webhook import PATH
 from lami.wiring import Lami, build
@@ -98,7 +99,7 @@ def memory_of(served: Served) -> Memory | None:
 
 def actors_told(served: Served, since: datetime) -> dict[str, str]:
     """The actor that the timeline names for each event since a time."""
-    entries = served.lami.index.entries_of(datetime.now(UTC).date())
+    entries = (e for day in days(since, datetime.now(UTC)) for e in served.lami.index.entries_of(day))
     return {e.cause.id: e.cause.actor.id for e in entries if e.at >= since}
 
 
@@ -204,7 +205,7 @@ def _wait(lami: Apart[Served], events: int) -> None:
     end = time.monotonic() + _PATIENCE + events / _SLOWEST
     while lami.do(gathered):
         if time.monotonic() > end:
-            raise RuntimeError(f"{lami.do(gathered)} changes were not handled in time")
+            raise NotMeasured(f"{lami.do(gathered)} changes were not handled in time")
         time.sleep(_SELDOM)
 
 
@@ -265,7 +266,7 @@ def _post(url: str, events: Sequence[JsonObject]) -> Counter[int]:
     for thread in threads:
         thread.join()
     if left:
-        raise RuntimeError(f"{len(left)} events were not acknowledged; statuses: {dict(statuses)}")
+        raise NotMeasured(f"{len(left)} events were not acknowledged; statuses: {dict(statuses)}")
     return statuses
 
 

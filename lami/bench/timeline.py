@@ -12,7 +12,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 from lami.bench.canned import APP, DANA, GROUP
-from lami.bench.measure import Floor, Row, Say, Size, timed
+from lami.bench.measure import Floor, NotMeasured, Row, Say, Size, timed
 from lami.core.ids import ResourceId
 from lami.core.messages import holder_subject
 from lami.core.model import Actor, Cause, Entry, FindingSubject
@@ -67,7 +67,7 @@ def run(size: Size, say: Say) -> Iterator[Row]:
 def _asking(queries: Queries, query: Query) -> Callable[[], None]:
     def ask() -> None:
         if len(queries.timeline(query)) != query.limit:
-            raise RuntimeError("the timeline has no whole page, where it should")
+            raise NotMeasured("the timeline has no whole page, where it should")
 
     return ask
 
@@ -83,7 +83,7 @@ def _bare(connection: sqlite3.Connection, partition: str) -> None:
     )
     found = connection.execute(statement, (partition, partition + "~", _PAGE)).fetchall()
     if len([json.loads(row[0]) for row in found]) != _PAGE:
-        raise RuntimeError("the floor found no whole page")
+        raise NotMeasured("the floor found no whole page")
 
 
 def _write(table: SqliteTable, now: datetime, entries: int, own: int) -> None:
