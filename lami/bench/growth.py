@@ -33,7 +33,7 @@ _RENAMED = "substr({0}, 1, instr({0}, '|')) || name || substr({0}, instr({0}, '|
 _COPIES = (
     ("partition LIKE 'holder|%'", _RENAMED.format("partition"), "key"),
     ("partition LIKE 'principal|%'", _RENAMED.format("partition"), "key"),
-    ("partition LIKE 'assignment|%'", _RENAMED.format("partition"), "key"),
+    ("partition LIKE 'assignment|%'", "partition", "name || substr(key, 9)"),
     ("partition LIKE 'digest|_%'", "partition", _RENAMED.format("key")),
 )
 """Which rows are copied, and the partition and key of a copy, as SQL."""

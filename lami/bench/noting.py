@@ -59,6 +59,10 @@ class Noting:
         finally:
             self.note(Trip("transact", partition, time.perf_counter() - begun, operations=tuple(operations)))
 
+    def flush(self) -> None:
+        """Have on disk what was written."""
+        self.inner.flush()
+
     def close(self) -> None:
         """Let go of connections."""
         self.inner.close()
