@@ -159,6 +159,9 @@ class StruckTable:
         call = Call("write", f"transact {partition} {operations[0].key}", bool(demanded))
         return self._calls(call, effect, _unavailable, contest)
 
+    def flush(self) -> None:
+        self._inner.flush()
+
     def close(self) -> None:
         self._inner.close()
 
