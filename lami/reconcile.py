@@ -19,7 +19,6 @@ from datetime import datetime, timedelta
 from lami.core.model import Actor, Cause, Subject, Unknown
 from lami.core.stimuli import Reconciled
 from lami.drain import Drain
-from lami.errors import Temporary
 from lami.handling import Tools
 from lami.listing import Grants, digests_of, list_above, list_subscription, unlike
 from lami.runs import RUN_LEASE, Handler, Listener, Progress, Report, Tally
@@ -29,6 +28,8 @@ log = logging.getLogger(__name__)
 
 ABOVE = ""
 """Where assignments above all subscriptions are kept among the digests."""
+BATCH = 25
+"""Subjects that are drained together: what is found at once is told at once, as a digest if need be."""
 AGAIN = timedelta(minutes=1)
 """When a subject that could not be handled is looked at again."""
 
@@ -111,16 +112,15 @@ class Reconciler:
         # Of its own for each place: a principal may differ in several.
         stimulus = Reconciled(f"{going.run}/{place or 'above'}", going.handler.cause)
         going.tally.differing.update(todo)
-        for number, subject in enumerate(todo, start=1):
+        for first in range(0, len(todo), BATCH):
             going.leases.renew()
-            try:
-                going.tally.add(going.handler.one(subject, stimulus, where, (place,)))
-            except Temporary as failure:
-                going.tally.fail(subject, failure)
-                later = self._tools.clock() + AGAIN
-                self._due.add([Due(later, "doubt", going.handler.cause, subject)])
-            what = f"{subject.kind} {subject.id}"
-            going.progress(Progress(number, len(todo), what, at.part, at.parts))
+            batch = todo[first : first + BATCH]
+            going.handler.several(batch, stimulus, where, (place,), going.tally)
+            later = self._tools.clock() + AGAIN
+            failed = [subject for subject in batch if subject.id in going.tally.failed]
+            self._due.add([Due(later, "doubt", going.handler.cause, subject) for subject in failed])
+            what = f"{batch[-1].kind} {batch[-1].id}"
+            going.progress(Progress(first + len(batch), len(todo), what, at.part, at.parts))
 
 
 @dataclass(frozen=True, slots=True)

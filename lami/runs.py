@@ -7,7 +7,7 @@ the `due` list while it is handled, and its digest is paid last: until then the 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -95,27 +95,37 @@ class Handler:
     drain: Drain
     cause: Cause
 
-    def one(
+    def several(
         self,
-        subject: Subject,
+        subjects: Sequence[Subject],
         stimulus: Reconciled | Taken,
         where: Sequence[str],
         places: Sequence[str],
-    ) -> list[Handled]:
-        """Load, look, decide, commit and drain; then pay the digests of these `places`.
+        tally: Tally,
+    ) -> None:
+        """Load, look, decide and commit, one by one; drain all together, so that many findings are a digest.
 
-        `where` are the subscriptions that the listing of a principal's grants must cover. Raises `Temporary`.
+        Then pay the digests of these `places`. `where` are subscriptions that the listing of a principal's
+        grants must cover. Who fails is noted in the tally, and holds up nobody else.
         """
-        watch = self._watch(subject)
-        self.due.add([watch])
-        handled = handle(self.tools, subject, stimulus, where=where)
-        further = [] if handled.outcome == "ignored" else self.drain.pay([handled.loaded])
-        if handled.outcome == "recorded":
-            # Also where nothing had changed: the digest itself may have been lost.
-            for place in places:
-                self.tools.index.put_digest(place, subject, digests.of_book(handled.loaded.book, place))
-        self.due.done(watch)
-        return [handled, *further]
+        watches = {subject: self._watch(subject) for subject in subjects}
+        self.due.add(watches.values())
+        done: dict[Subject, Handled] = {}
+        for subject in subjects:
+            try:
+                done[subject] = handle(self.tools, subject, stimulus, where=where)
+            except Temporary as failure:
+                tally.fail(subject, failure)
+        self._pay({subject: one for subject, one in done.items() if one.outcome != "ignored"}, tally)
+        for subject, handled in done.items():
+            if subject.id in tally.failed:
+                continue
+            tally.add([handled])
+            if handled.outcome == "recorded":
+                # Also where nothing had changed: the digest itself may have been lost.
+                for place in places:
+                    self.tools.index.put_digest(place, subject, digests.of_book(handled.loaded.book, place))
+        self.due.all_done(watch for subject, watch in watches.items() if subject.id not in tally.failed)
 
     def first_sights(
         self, seen: Mapping[Subject, FirstSight], stimulus: Taken, tally: Tally
@@ -135,17 +145,20 @@ class Handler:
                 continue
             if handled is not None:
                 done[subject] = handled
-        try:
-            tally.add(self.drain.pay([handled.loaded for handled in done.values()]))
-        except Temporary:
-            self._pay_one_by_one(list(done), tally)
+        self._pay(done, tally)
         for handled in done.values():
             tally.add([handled])
         self.due.all_done(watch for subject, watch in watches.items() if subject.id not in tally.failed)
         return [subject for subject in seen if subject not in done and subject.id not in tally.failed]
 
-    def _pay_one_by_one(self, subjects: Sequence[Subject], tally: Tally) -> None:
-        """One that cannot be paid must not hold up the others of its batch."""
+    def _pay(self, done: Mapping[Subject, Handled], tally: Tally) -> None:
+        """Drain together; or one by one, since one that cannot be paid must not hold up the others."""
+        try:
+            tally.add(self.drain.pay([handled.loaded for handled in done.values()]))
+        except Temporary:
+            self._pay_one_by_one(done, tally)
+
+    def _pay_one_by_one(self, subjects: Iterable[Subject], tally: Tally) -> None:
         for subject in subjects:
             try:
                 tally.add(self.drain.pay([self.tools.books.load(subject)]))

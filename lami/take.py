@@ -27,7 +27,6 @@ from lami.core.messages import holder_subject
 from lami.core.model import Actor, Cause, Present, RoleAssignment, Subject, Unknown
 from lami.core.stimuli import Taken
 from lami.drain import Drain
-from lami.errors import Temporary
 from lami.handling import FirstSight, Tools
 from lami.listing import Listing, digests_of, line_of, list_subscription
 from lami.reconcile import ABOVE
@@ -221,10 +220,7 @@ class _Take:
 
     def _one(self, subject: Subject, places: Sequence[str]) -> None:
         where = tuple(place for place in places if place != ABOVE)
-        try:
-            self.tally.add(self.handler.one(subject, self.stimulus, where, places))
-        except Temporary as failure:
-            self.tally.fail(subject, failure)
+        self.handler.several((subject,), self.stimulus, where, places, self.tally)
         self.done.add(subject)
         self._say(f"{subject.kind} {subject.id}")
 

@@ -254,3 +254,18 @@ def test_one_that_fails_does_not_hold_up_the_others(seed: int) -> None:
     world.settle(60)
     world.reconcile()
     assert world.violations() == []
+
+
+def test_what_reconcile_finds_at_once_is_told_in_digests() -> None:
+    """A hundred broad grants that no event told of are few messages, each finding in one of them."""
+    world = quiet()
+    for _ in range(100):
+        world.azure.grant(world.azure.new_guid(), CONTRIBUTOR, SUBSCRIPTION)
+    world.azure.events.clear()
+    world.azure.sleep(600)
+    world.reconcile()
+    world.settle()
+    for channel in world.channels:
+        assert len(channel.alerts) <= 4
+        assert sum(len(alert.findings) for alert in channel.alerts) == 100
+    assert world.violations() == []
