@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 from lami.arm.protocol import NotAHolder
 from lami.core.ids import ResourceId
@@ -26,6 +27,7 @@ from lami.core.model import (
     Unknown,
 )
 from lami.core.timeline import stamp
+from tests.simulation.trouble import Trouble
 
 SUB = "11111111-1111-1111-1111-111111111111"
 OTHER_SUB = "22222222-2222-2222-2222-222222222222"
@@ -55,7 +57,18 @@ CONTRIBUTOR = RoleDefinition(
 )
 READER = RoleDefinition("acdd72a7-3385-48ef-bd42-f606fba81ae7", "Reader", (Permission(actions=("*/read",)),))
 UNREADABLE_OWNER = RoleDefinition("8e3af657-a8ff-443c-a75c-2fe8c4bcb635", "", None)
-ROLES = {role.id: role for role in (NARROW, CONTRIBUTOR, READER)}
+TIDY = RoleDefinition(
+    "5b999177-9696-4545-85c7-50de3797e5a1",
+    "Tidier",
+    (Permission(actions=("Microsoft.Storage/storageAccounts/read",)),),
+    custom=True,
+)
+"""A role of their own, as it is at first."""
+TIDY_ALL = replace(TIDY, permissions=(Permission(actions=("*",)),))
+"""The same role, widened."""
+ROLES = {role.id: role for role in (NARROW, CONTRIBUTOR, READER, TIDY)}
+TENANT_GROUP = ResourceId("/providers/Microsoft.Management/managementGroups/all")
+FAILURES = (Unknown("429: too many requests", retry_after=17), Unknown("500"), Unknown("timed out"))
 
 
 def app_id(name: str, sub: str = SUB) -> ResourceId:
@@ -82,20 +95,30 @@ def queue_scope(number: int, sub: str = SUB) -> ResourceId:
 class _State:
     holders: dict[ResourceId, IdentityHolder] = field(default_factory=dict)
     assignments: dict[ResourceId, RoleAssignment] = field(default_factory=dict)
+    roles: dict[str, RoleDefinition] = field(default_factory=lambda: dict(ROLES))
+
+
+T = TypeVar("T")
 
 
 class SimulatedAzure:
     """The estate, its past (for lag), the clock, and the events not delivered yet."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, trouble: Trouble | None = None) -> None:
         self.random = random.Random(seed)
+        self.trouble = trouble or Trouble(self.random)
         self.now = START
         self.lag = timedelta()
+        self.skew = 0
+        """How many seconds an event may be stamped after its write; 0: the few that are usual."""
         self.reads = 0
         self.fail_reads = 0.0
+        self.break_off = 0.0
+        """The share of listings that break off in the middle."""
         self.denied: set[str] = set()
         self.plain_sites: set[ResourceId] = set()
-        self.before_read: Callable[[], None] = lambda: None
+        self.shed: dict[ResourceId, list[str]] = {}
+        """The principals that a holder had before, the last one last."""
         self.events: list[dict[str, object]] = []
         self._past: list[tuple[datetime, _State]] = [(START - timedelta(days=1), _State())]
 
@@ -157,6 +180,22 @@ class SimulatedAzure:
             self._event(id, "Microsoft.Authorization/roleAssignments/write")
         return id
 
+    def define(self, role: RoleDefinition) -> None:
+        """Write a role definition."""
+        self._tick()
+        self._write(replace(self.present, roles={**self.present.roles, role.id: role}))
+        parent = f"/subscriptions/{SUB}/providers/Microsoft.Authorization"
+        id = ResourceId(f"{parent}/roleDefinitions/{role.id}")
+        self._event(id, "Microsoft.Authorization/roleDefinitions/write")
+
+    def ever_assigned(self, access: Access, since: datetime) -> bool:
+        """Whether anybody held this access at any time from then on."""
+        ends = [*(time for time, _ in self._past[1:]), datetime.max.replace(tzinfo=UTC)]
+        for end, (_, state) in zip(ends, self._past, strict=True):
+            if end >= since and any(one.access == access for one in state.assignments.values()):
+                return True
+        return False
+
     def revoke(self, id: ResourceId) -> None:
         """Delete a role assignment."""
         self._tick()
@@ -170,17 +209,19 @@ class SimulatedAzure:
     def assignment(self, id: ResourceId) -> Look[RoleAssignment]:
         if failed := self._read():
             return failed
-        found = self._seen().assignments.get(id)
-        return Present(found) if found else Absent()
+        state = self._seen()
+        found = state.assignments.get(id)
+        return Present(_with_role(found, state)) if found else Absent()
 
     def assignments_of(
         self, principal: str, subscriptions: tuple[str, ...]
     ) -> tuple[RoleAssignment, ...] | Unknown:
         if failed := self._read():
             return failed
+        state = self._seen()
         return tuple(
-            one
-            for one in self._seen().assignments.values()
+            _with_role(one, state)
+            for one in state.assignments.values()
             if one.principal == principal and one.access.scope.subscription in (*subscriptions, "")
         )
 
@@ -193,7 +234,9 @@ class SimulatedAzure:
         return Present(found) if found else Absent()
 
     def role(self, id: ResourceId) -> Look[RoleDefinition]:
-        found = ROLES.get(id.name)
+        if failed := self._read():
+            return failed
+        found = self._seen().roles.get(id.name)
         return Present(found) if found else Absent()
 
     def holders_in(self, subscription: str) -> Iterator[IdentityHolder | Unknown]:
@@ -203,15 +246,17 @@ class SimulatedAzure:
         if failed := self._read():
             yield failed
             return
-        yield from (h for h in self._seen().holders.values() if h.id.subscription == subscription)
+        holders = self._seen().holders.values()
+        yield from self._paged([one for one in holders if one.id.subscription == subscription])
 
     def assignments_in(self, subscription: str) -> Iterator[RoleAssignment | Unknown]:
         if failed := self._read():
             yield failed
             return
-        for one in self._seen().assignments.values():
-            if one.access.scope.subscription in (subscription, ""):
-                yield one
+        state = self._seen()
+        found = state.assignments.values()
+        lines = [one for one in found if one.access.scope.subscription in (subscription, "")]
+        yield from self._paged([_with_role(one, state) for one in lines])
 
     def close(self) -> None:
         return
@@ -230,11 +275,19 @@ class SimulatedAzure:
     # --- inside ---
 
     def _read(self) -> Unknown | None:
-        self.before_read()
+        self.trouble.step()
         self.reads += 1
-        if self.random.random() < self.fail_reads:
-            return Unknown("simulated failure")
+        if self.trouble.strikes(self.fail_reads):
+            return self.random.choice(FAILURES)
         return None
+
+    def _paged(self, lines: Sequence[T]) -> Iterator[T | Unknown]:
+        """The lines of a listing; or some of them, and that the rest could not be had."""
+        if not self.trouble.strikes(self.break_off):
+            yield from lines
+            return
+        yield from lines[: self.random.randint(0, len(lines))]
+        yield self.random.choice(FAILURES)
 
     def _seen(self) -> _State:
         """The state as a replica shows it that may lag."""
@@ -246,6 +299,10 @@ class SimulatedAzure:
         return self.now
 
     def _write(self, state: _State) -> None:
+        for id, before in self.present.holders.items():
+            after = state.holders.get(id)
+            if before.system and (after is None or after.system != before.system):
+                self.shed.setdefault(id, []).append(before.system)
         self._past.append((self.now, state))
 
     def _attached(self, ids: tuple[ResourceId, ...]) -> tuple[Attached, ...]:
@@ -258,7 +315,8 @@ class SimulatedAzure:
 
     def _event(self, id: ResourceId, operation: str) -> None:
         verb = "Delete" if operation.endswith("/delete") else "Write"
-        said = self.now + timedelta(seconds=self.random.choice((0, 0, 1, 3)))
+        late = self.random.randint(0, self.skew) if self.skew else self.random.choice((0, 0, 1, 3))
+        said = self.now + timedelta(seconds=late)
         self.events.append(
             {
                 "id": self.new_guid(),
@@ -277,3 +335,8 @@ class SimulatedAzure:
                 "metadataVersion": "1",
             }
         )
+
+
+def _with_role(one: RoleAssignment, state: _State) -> RoleAssignment:
+    """An assignment with its role as the same replica defines it."""
+    return replace(one, role=state.roles.get(one.role.id, one.role))

@@ -6,32 +6,38 @@ Each worker is a thread that stops at every call of the store, of ARM and of a c
 from __future__ import annotations
 
 import random
+from _thread import LockType, allocate_lock, get_ident
 from collections.abc import Callable, Sequence
-from threading import Event, Thread, current_thread
+from threading import Thread
 
 
 class Baton:
-    """Hands the turn from worker to worker."""
+    """Hands the turn from worker to worker. A lock a worker: it runs who could take its own."""
 
     def __init__(self, random: random.Random) -> None:
         self._random = random
-        self._turns: dict[Thread, Event] = {}
-        self._back = Event()
+        self._alive: list[LockType] = []
+        self._mine: dict[int, LockType] = {}
+        self._stays = 0.0
         self._failed: list[BaseException] = []
 
     def run(self, jobs: Sequence[Callable[[], None]]) -> None:
-        """Run the jobs to their ends, interleaved. Raises what one of them raised."""
-        threads = [Thread(target=self._job, args=(job,), daemon=True) for job in jobs]
-        self._turns = {thread: Event() for thread in threads}
+        """Run the jobs to their ends, interleaved. Raises what one of them raised.
+
+        How often the turn stays where it is differs from run to run: some races need long strides.
+        """
+        ended = allocate_lock()
+        ended.acquire()
+        self._alive = [allocate_lock() for _ in jobs]
+        self._stays = self._random.choice((0.0, 0.0, 0.6, 0.9))
+        threads = []
+        for job, turn in zip(jobs, list(self._alive), strict=True):
+            turn.acquire()
+            threads.append(Thread(target=self._job, args=(job, turn, ended), daemon=True))
         for thread in threads:
             thread.start()
-        alive = list(threads)
-        while alive:
-            thread = self._random.choice(alive)
-            self._back.clear()
-            self._turns[thread].set()
-            self._back.wait()
-            alive = [thread for thread in alive if thread in self._turns]
+        self._random.choice(self._alive).release()
+        ended.acquire()
         for thread in threads:
             thread.join()
         if self._failed:
@@ -39,20 +45,27 @@ class Baton:
 
     def pause(self) -> None:
         """Give the turn away; come back when it is given again. Nothing outside of `run`."""
-        turn = self._turns.get(current_thread())
-        if turn is not None:
-            self._back.set()
-            turn.wait()
-            turn.clear()
+        mine = self._mine.get(get_ident())
+        if mine is None or (self._stays and self._random.random() < self._stays):
+            return
+        following = self._random.choice(self._alive)
+        if following is not mine:
+            following.release()
+            mine.acquire()
 
-    def _job(self, job: Callable[[], None]) -> None:
-        turn = self._turns[current_thread()]
-        turn.wait()
-        turn.clear()
+    @property
+    def running(self) -> bool:
+        """Whether workers race at the moment."""
+        return bool(self._alive)
+
+    def _job(self, job: Callable[[], None], turn: LockType, ended: LockType) -> None:
+        turn.acquire()
+        self._mine[get_ident()] = turn
         try:
             job()
         except BaseException as failure:  # noqa: BLE001 - handed to whoever called `run`
             self._failed.append(failure)
         finally:
-            del self._turns[current_thread()]
-            self._back.set()
+            del self._mine[get_ident()]
+            self._alive.remove(turn)
+            (self._random.choice(self._alive) if self._alive else ended).release()

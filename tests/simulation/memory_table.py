@@ -25,7 +25,7 @@ class MemoryTable:
     ) -> list[Row]:
         limits.check_key(partition, "partition")
         rows = self.partitions.get(partition, {})
-        keys = [key for key in sorted(rows) if key >= first and (last is None or key < last)]
+        keys = sorted(key for key in rows if key >= first and (last is None or key < last))
         return [rows[key] for key in keys[:limit]]
 
     def transact(self, partition: str, operations: Sequence[Operation]) -> Mapping[str, str]:

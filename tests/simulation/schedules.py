@@ -5,111 +5,190 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from lami.core.ids import ResourceId
-from tests.simulation.azure import CONTRIBUTOR, NARROW, OTHER_SUB, app_id, identity_id, queue_scope
+from tests.simulation import promises
+from tests.simulation.azure import CONTRIBUTOR
+from tests.simulation.changes import Changes
 from tests.simulation.world import World
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Faults:
-    """What goes wrong in a schedule. Shares are per call; `loss` is per event.
+    """What goes wrong in a schedule. Shares are per call of the store, of ARM or of a channel.
 
-    With `once` no event comes again after it was acknowledged: what redelivery would mend stays wrong.
+    `lag` is how many seconds ARM may be behind, `skew` how many an event may be stamped too late. `loss` is
+    the share of events that never come, `gives_up` of failed deliveries that are never tried again. With
+    `once` no event comes again after it was acknowledged: what redelivery would mend stays wrong.
+    `operates` is the share of steps at which the operator accepts something, `reconciles` that of those at
+    which reconcile runs. With `from_the_start` it goes wrong already while the baseline is taken.
     """
 
     name: str
     lag: float = 0.0
+    skew: int = 0
     crashes: float = 0.0
     store: float = 0.0
     reads: float = 0.0
+    listings: float = 0.0
     channels: float = 0.0
     loss: float = 0.0
+    gives_up: float = 0.0
     workers: int = 1
     once: bool = False
+    operates: float = 0.0
+    reconciles: float = 0.0
+    from_the_start: bool = False
 
     def __str__(self) -> str:
         """The name, for a test's id."""
         return self.name
 
+    @property
+    def needs_reconcile(self) -> bool:
+        """Whether events alone do not promise that state equals ARM: one run of reconcile must mend it."""
+        return bool(self.loss or self.gives_up or self.reconciles or self.lag > PATIENCE)
 
+    @property
+    def none(self) -> bool:
+        """Whether nothing at all goes wrong or happens at the same time."""
+        return self == Faults(self.name)
+
+
+PATIENCE = 120
 NONE = Faults("none")
 LAG = Faults("lag", lag=30)
+SKEW = Faults("skew", lag=30, skew=59)
+STALE = Faults("lag beyond patience", lag=400)
 CRASH = Faults("crash", crashes=0.01)
 FAIL = Faults("fail", store=0.02, reads=0.05, channels=0.2)
 LOSS = Faults("loss", loss=0.3)
+GIVEN_UP = Faults("given up", crashes=0.02, store=0.02, gives_up=0.7)
+OPERATOR = Faults("operator", operates=0.7)
+OPERATOR_CRASH = Faults("operator and crashes", crashes=0.02, store=0.01, operates=0.7)
+RECONCILE = Faults(
+    "reconcile", 30, crashes=0.02, reads=0.02, listings=0.3, channels=0.1, loss=0.5, reconciles=0.7
+)
+TAKE = Faults("take", crashes=0.01, store=0.01, reads=0.05, listings=0.2, from_the_start=True)
 WORKERS = Faults("workers", workers=3)
-ALL = Faults("all", 30, 0.01, 0.02, 0.05, 0.2, 0.2)
 WORKERS_CRASH = Faults("workers that crash", crashes=0.01, channels=0.2, workers=3)
+WORKERS_OPERATOR = Faults("workers and operator", workers=2, operates=0.7, reconciles=0.3)
 ONCE = Faults("once", lag=30, workers=3, once=True)
-EVERY = (NONE, LAG, CRASH, FAIL, LOSS, WORKERS, WORKERS_CRASH, ONCE, ALL)
+ALL = Faults("all", 30, 20, 0.01, 0.02, 0.05, 0.1, 0.2, 0.2, 0.2, operates=0.3, reconciles=0.2)
+EVERY = (
+    NONE,
+    LAG,
+    SKEW,
+    STALE,
+    CRASH,
+    FAIL,
+    LOSS,
+    GIVEN_UP,
+    OPERATOR,
+    OPERATOR_CRASH,
+    RECONCILE,
+    TAKE,
+    WORKERS,
+    WORKERS_CRASH,
+    WORKERS_OPERATOR,
+    ONCE,
+    ALL,
+)
+BY_NAME = {faults.name: faults for faults in EVERY}
 
 SLOW = (0, 1, 20, 70, 400)
 QUICK = (0, 1, 5)
 """Seconds between changes; quick where workers race, so that no lease runs out while its holder waits."""
+NARROW_CHANGES, WIDE_CHANGES = 3, 6
 
 
 def run(seed: int, faults: Faults, wide: bool) -> World:
     """One schedule to its end: everything delivered (or lost, and reconciled), and time has passed."""
-    world = _prepared(seed, wide, "0s" if seed % 3 == 0 else "5m")
-    world.azure.lag = timedelta(seconds=faults.lag)
-    world.azure.fail_reads = faults.reads
-    world.table.crashes, world.table.fails = faults.crashes, faults.store
-    world.unsure = bool(faults.crashes or faults.store)
-    for channel in world.channels:
-        channel.fails = faults.channels
-    changes = 6 if wide else 4
+    world = World(seed, "0s" if seed % 3 == 0 else "5m")
+    changes = Changes(world.azure, world.random, wide, unannounced=faults.needs_reconcile)
+    _begin(world, changes, faults)
+    _go_wrong(world, faults)
+    left = WIDE_CHANGES if wide else NARROW_CHANGES
     if faults.workers > 1:
-        _race(world, changes, wide, faults)
+        _race(world, changes, left, faults)
     else:
-        _live(world, changes, wide, faults)
-    world.deliver_all(1 if faults.once else world.random.choice((1, 2)), shuffle=True)
-    world.settle()
-    if faults.loss:
+        _live(world, changes, left, faults)
+    copies = 1 if faults.once else world.random.choice((1, 2))
+    world.deliver_all(copies, shuffle=True, gives_up=faults.gives_up)
+    if faults.none:
+        world.wrong += promises.unequal_to_azure(world)
+    world.settle(10)
+    if faults.needs_reconcile:
         world.reconcile()
         world.settle()
     return world
 
 
-def _prepared(seed: int, wide: bool, grace: str) -> World:
-    """A world with one app (or two, in two subscriptions) that hold narrow grants; the baseline is taken."""
-    world = World(seed, grace)
-    for app in _apps(wide):
-        principal = world.azure.put_app(app)
-        for number in range(2):
-            world.azure.grant(principal, NARROW, queue_scope(number, app.subscription))
+def _begin(world: World, changes: Changes, faults: Faults) -> None:
+    """The estate as it stands, of which the baseline is taken."""
+    changes.begin()
     world.azure.events.clear()
     world.azure.sleep(600)
-    world.take()
-    return world
+    if faults.from_the_start:
+        _go_wrong(world, faults)
+    world.take_at_last()
+    if faults.from_the_start:
+        world.quiet()
+        world.settle()
+    for one in world.azure.present.assignments.values():
+        if one.role == CONTRIBUTOR:
+            world.operator.sanctioned.add(one.access.key)
+    for id, holder in world.azure.present.holders.items():
+        grants = world.azure.present.assignments.values()
+        world.at_first[id] = {one.access.key for one in grants if one.principal == holder.system}
+    world.wrong += [f"at first: {wrong}" for wrong in promises.broken(world)]
+    world.wrong += [f"{finding.title}: it stood before" for finding in world.findings()]
 
 
-def _live(world: World, changes: int, wide: bool, faults: Faults) -> None:
+def _go_wrong(world: World, faults: Faults) -> None:
+    azure = world.azure
+    azure.lag, azure.skew = timedelta(seconds=faults.lag), faults.skew
+    world.memory_of_azure = azure.lag
+    azure.fail_reads, azure.break_off = faults.reads, faults.listings
+    world.trouble.crashes, world.table.fails = faults.crashes, faults.store
+    for channel in world.channels:
+        channel.fails = faults.channels
+
+
+def _live(world: World, changes: Changes, left: int, faults: Faults) -> None:
     """Changes one after the other, with some of their events delivered in between."""
-    for _ in range(changes):
-        _change(world, wide)
+    for _ in range(left):
+        changes.happen()
         _lose(world, faults)
         world.azure.sleep(world.random.choice(SLOW))
         if world.random.random() < 0.5:
-            world.deliver_all(world.random.choice((1, 1, 2)), shuffle=True)
+            copies = 1 if faults.once else world.random.choice((1, 1, 2))
+            world.deliver_all(copies, shuffle=True, gives_up=faults.gives_up)
         if world.random.random() < 0.5:
             world.walk()
+        _meanwhile(world, faults)
 
 
-def _race(world: World, changes: int, wide: bool, faults: Faults) -> None:
+def _meanwhile(world: World, faults: Faults) -> None:
+    if world.random.random() < faults.operates:
+        world.accept(world.random.choice((None, None, timedelta(minutes=7), timedelta(days=30))))
+    if world.random.random() < faults.reconciles:
+        world.attempt(world.reconcile_once)
+
+
+def _race(world: World, changes: Changes, left: int, faults: Faults) -> None:
     """Changes while workers handle the events of those before, each event by several of them."""
-    left = [changes]
+    going = [True]
 
     def azure() -> None:
-        while left[0]:
-            _change(world, wide)
+        for _ in range(left):
+            changes.happen()
             world.azure.sleep(world.random.choice(QUICK))
-            left[0] -= 1
             for _ in range(world.random.randrange(30)):
                 world.baton.pause()
+        going[0] = False
 
     def worker() -> None:
         for _ in range(3_000):
-            if not world.azure.events and not left[0]:
+            if not world.azure.events and not going[0]:
                 return
             if world.azure.events:
                 event = world.random.choice(world.azure.events)
@@ -119,49 +198,13 @@ def _race(world: World, changes: int, wide: bool, faults: Faults) -> None:
         raise AssertionError("events are refused for ever")
 
     def walker() -> None:
-        while left[0]:
+        while going[0]:
             world.walk()
             world.baton.pause()
+            _meanwhile(world, faults)
 
     world.baton.run([azure, walker, *[worker] * faults.workers])
 
 
-def _change(world: World, wide: bool) -> None:
-    """Something happens in Azure."""
-    azure, random = world.azure, world.random
-    app = random.choice(_apps(wide))
-    holders, grants = azure.present.holders, sorted(azure.present.assignments, key=lambda id: id.key)
-    what = random.randrange(9)
-    principal = holders[app].system if app in holders else azure.new_guid()
-    if what == 0:
-        azure.put_app(app)
-    elif what == 1 and app in holders:
-        azure.delete(app)
-    elif what in (2, 3) and app in holders:
-        azure.delete(app)
-        if random.random() < 0.7:
-            azure.sleep(random.choice((0, 5, 100)))
-            azure.put_app(app)
-    elif what == 4:
-        azure.grant(principal, NARROW, queue_scope(random.randrange(3), app.subscription))
-    elif what == 5:
-        azure.grant(principal, CONTRIBUTOR, ResourceId(f"/subscriptions/{app.subscription}"))
-    elif what in (6, 7) and grants:
-        gone = random.choice(grants)
-        azure.revoke(gone)
-        if what == 7:  # The name is used again, for whoever is there now.
-            azure.grant(principal, NARROW, gone.scope, gone.name)
-    elif what == 8 and wide:
-        shared = identity_id("shared")
-        if random.random() < 0.4 and shared in holders:
-            azure.delete(shared)
-        azure.put_identity(shared)
-        azure.put_app(app, (shared,) if random.random() < 0.7 else ())
-
-
 def _lose(world: World, faults: Faults) -> None:
     world.azure.events[:] = [one for one in world.azure.events if world.random.random() >= faults.loss]
-
-
-def _apps(wide: bool) -> list[ResourceId]:
-    return [app_id("a"), app_id("b", OTHER_SUB)] if wide else [app_id("a")]

@@ -1,4 +1,4 @@
-"""One lami over the simulated Azure, the faults that a schedule asks for, and what must hold at its end."""
+"""One lami over the simulated Azure, with the faults that a schedule asks for."""
 
 from __future__ import annotations
 
@@ -6,40 +6,46 @@ import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import cache
 
 from lami.channels.channel import Alert
 from lami.core.ids import ResourceId
-from lami.core.messages import carried
-from lami.core.model import Actor, Entry, Finding, HolderState, PrincipalState, Subject, Term
-from lami.core.policy import parse
-from lami.errors import LamiError, Temporary
+from lami.core.model import Actor, Finding, HolderState, PrincipalState, Subject
+from lami.core.policy import Policy, parse
+from lami.errors import LamiError, Permanent, Temporary
 from lami.queries import FindingQuery
-from lami.schedule import reconcile_now, take_baseline
+from lami.reconcile import Report
+from lami.schedule import reconcile_now, take_baseline, take_baseline_if_none
 from lami.service import Outcome
 from lami.settings import Settings, packaged_policy
 from lami.store.books import Books
+from lami.store.due import DueList
 from lami.store.table import Operation, Row, StoreUnavailable, Table
 from lami.wiring import Lami, Watch, assemble
+from tests.simulation import promises
 from tests.simulation.azure import OTHER_SUB, SUB, SimulatedAzure
 from tests.simulation.baton import Baton
 from tests.simulation.memory_table import MemoryTable
+from tests.simulation.trouble import Crash, Trouble
+
+ROBIN = Actor("user", "robin", "Robin")
+"""The operator."""
+SOON = timedelta(hours=6)
+"""What is due later than this from now does not belong to a schedule: it has ended before."""
 
 
-class Crash(BaseException):
-    """The process died here: nothing may catch it."""
-
-
-@dataclass
+@dataclass(slots=True)
 class FaultyTable:
-    """A table whose calls fail or kill the process, before or after their effect, as a seed has it."""
+    """A table whose calls fail or kill the process, before or after their effect, as a seed has it.
+
+    A call that fails after its effect is a time-out: what was asked is done, and nobody was told.
+    """
 
     inner: Table
-    random: random.Random
+    trouble: Trouble
     fails: float = 0.0
-    crashes: float = 0.0
     calls: int = 0
-    before_call: Callable[[], None] = lambda: None
 
     def get(self, partition: str, key: str) -> Row | None:
         self._maybe()
@@ -64,76 +70,151 @@ class FaultyTable:
         self.inner.close()
 
     def _maybe(self) -> None:
-        self.before_call()
+        self.trouble.step()
         self.calls += 1
-        if self.random.random() < self.crashes:
-            raise Crash
-        if self.random.random() < self.fails:
+        if self.trouble.strikes(self.fails):
             raise StoreUnavailable("simulated failure")
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """A finding that a channel accepted: when, and how much had gone wrong by then."""
+
+    finding: str
+    at: datetime
+    troubles: int
+
+
+@dataclass(slots=True)
 class Listener:
-    """A channel that remembers what it was told, and may be down."""
+    """A channel that remembers what it was told. It may be down, refuse, or accept and then fail."""
 
     name: str
-    random: random.Random
+    trouble: Trouble
+    clock: Callable[[], datetime]
     fails: float = 0.0
     told: list[tuple[str, str]] = field(default_factory=list)
     alerts: list[Alert] = field(default_factory=list)
-    before_send: Callable[[], None] = lambda: None
+    tellings: list[Telling] = field(default_factory=list)
 
     def send(self, alert: Alert) -> None:
-        self.before_send()
-        if self.random.random() < self.fails:
-            raise Temporary("simulated failure")
+        self.trouble.step()
+        if self.trouble.strikes(self.fails / 2):
+            raise self.trouble.random.choice(
+                (Temporary("simulated failure"), Temporary("429", 40), Permanent("simulated refusal"))
+            )
         self.alerts.append(alert)
         self.told += [(finding.id, finding.telling) for finding in alert.findings]
+        now, troubles = self.clock(), self.trouble.happened
+        self.tellings += [Telling(finding.id, now, troubles) for finding in alert.findings]
+        if self.trouble.strikes(self.fails / 2):
+            raise Temporary("timed out, and yet it was heard")
+        self.trouble.step()
+
+
+@dataclass(slots=True)
+class Operator:
+    """What the operator accepted, as far as the operator was told."""
+
+    accepted: set[str] = field(default_factory=set)
+    """Findings whose acceptance was tried, whatever came of it."""
+    sanctioned: set[str] = field(default_factory=set)
+    """Keys of accesses that a broad grant may have been accepted of, by the baseline or the operator."""
+    withdrawn: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    """By holder and access, when its absence was accepted for good."""
+    perhaps_withdrawn: set[str] = field(default_factory=set)
+    """Keys of accesses whose absence may have been accepted."""
 
 
 class World:
     """A lami, its Azure and its channels, all from one seed."""
 
     def __init__(self, seed: int, grace: str = "5m") -> None:
-        self.azure = SimulatedAzure(seed)
         self.random = random.Random(seed + 1)
+        self.trouble = Trouble(self.random)
+        self.azure = SimulatedAzure(seed, self.trouble)
         self.memory = MemoryTable()
-        self.table = FaultyTable(self.memory, self.random)
-        self.channels = (Listener("teams", self.random), Listener("email", self.random))
-        policy = f'[grace]\norphaned-assignment = "{grace}"\nmissing-grant = "{grace}"\n'
-        self.settings = Settings(
-            frozenset({SUB, OTHER_SUB}), policy=parse(policy, packaged_policy()), auth="none"
+        self.table = FaultyTable(self.memory, self.trouble)
+        self.channels = tuple(
+            Listener(name, self.trouble, self.azure.clock) for name in ("teams", "email")
         )
-        self.crashed = 0
-        self.unsure = False
-        """Whether a failure may have stood between a channel's acceptance and lami's record of it."""
+        self.settings = Settings(frozenset({SUB, OTHER_SUB}), policy=_policy(grace), auth="none")
+        self.operator = Operator()
+        self.at_first: dict[ResourceId, set[str]] = {}
+        """By holder, the keys of the access that stood when the baseline was taken."""
+        self.memory_of_azure = timedelta()
+        """How far back a look may show the past."""
+        self.wrong: list[str] = []
+        """What did not hold while the schedule ran."""
         self.baton = Baton(self.random)
-        self.azure.before_read = self.table.before_call = self.baton.pause
-        for channel in self.channels:
-            channel.before_send = self.baton.pause
+        self.trouble.pause = self.baton.pause
         self.lami = self._start()
 
     def _start(self) -> Lami:
         azure = self.azure
         return assemble(self.settings, self.table, azure, self.channels, Watch(), azure.clock, azure.sleep)
 
+    # --- what lami is made to do ---
+
+    def attempt(self, what: Callable[[], object]) -> bool:
+        """Have lami do something; whether it came to its end. A crash starts lami anew."""
+        try:
+            what()
+        except LamiError:
+            return False
+        except Crash:
+            self.lami = self._start()
+            return False
+        return True
+
     def take(self) -> None:
         """Take the baseline."""
         assert not take_baseline(self.lami, Actor("user", "tester", "Tester")).partial
 
+    def take_at_last(self) -> None:
+        """Take the baseline as `lami serve` does at its start, again and again until there is one.
+
+        Which it does before it takes an event.
+        """
+        for _ in range(200):
+            if self.attempt(self._take_if_none) and self._taken():
+                return
+            self.azure.sleep(60)
+        raise AssertionError("the baseline is never taken")
+
+    def _take_if_none(self) -> None:
+        take_baseline_if_none(self.lami)
+
+    def _taken(self) -> bool:
+        left = self.trouble.crashes, self.table.fails
+        self.trouble.crashes = self.table.fails = 0.0
+        taken = self.lami.index.notes("baseline").keys() >= self.settings.subscriptions
+        self.trouble.crashes, self.table.fails = left
+        return taken
+
     def deliver(self, event: object) -> Outcome | None:
         """Deliver one event once; None where it was not acknowledged."""
-        try:
-            return self.lami.service.receive(event)
-        except LamiError:
-            return None
-        except Crash:
-            self.crashed += 1
-            self.lami = self._start()
-            return None
+        outcomes: list[Outcome] = []
+        with_before = [len(channel.alerts) for channel in self.channels], self.trouble.happened
+        self.attempt(lambda: outcomes.append(self.lami.service.receive(event)))
+        if not self.baton.running:
+            self._grouped(*with_before)
+        return outcomes[0] if outcomes else None
 
-    def deliver_all(self, duplicates: int = 1, shuffle: bool = False) -> None:
-        """Deliver all events raised so far until each is acknowledged `duplicates` times."""
+    def _grouped(self, before: Sequence[int], troubles: int) -> None:
+        """All findings of one story that one event brings are one alert a channel, where nothing fails."""
+        if troubles == self.trouble.happened:
+            for channel, heard in zip(self.channels, before, strict=True):
+                stories = Counter(alert.thread for alert in channel.alerts[heard:])
+                parts = max(stories.values(), default=1)
+                if parts > 1:
+                    self.wrong.append(f"{channel.name} was told one story in {parts} alerts")
+
+    def deliver_all(self, duplicates: int = 1, shuffle: bool = False, gives_up: float = 0.0) -> None:
+        """Deliver all events raised so far until each is acknowledged `duplicates` times.
+
+        `gives_up` is the share of failed deliveries after which an event never comes again.
+        """
         queue = [event for event in self.azure.events for _ in range(duplicates)]
         self.azure.events.clear()
         if shuffle:
@@ -143,37 +224,71 @@ class World:
                 return
             event = queue.pop(0)
             if self.deliver(event) is None:
-                queue.insert(self.random.randint(0, len(queue)), event)
+                if not gives_up or self.random.random() >= gives_up:
+                    queue.insert(self.random.randint(0, len(queue)), event)
                 self.azure.sleep(1)
         raise AssertionError("events are refused for ever")
 
     def walk(self) -> None:
         """One turn of the walker."""
-        try:
-            self.lami.service.walk()
-        except LamiError:
-            pass
-        except Crash:
-            self.crashed += 1
-            self.lami = self._start()
+        self.attempt(lambda: self.lami.service.walk())
 
-    def settle(self, minutes: int = 20) -> None:
-        """Let time pass without faults until nothing is due."""
+    def accept(self, until: timedelta | None = None) -> None:
+        """The operator accepts one of the open findings, once, and does not look whether it worked."""
+        finding = next(iter(self.random.sample(found, 1) if (found := self._seen_open()) else []), None)
+        if finding is None:
+            return
+        now = self.azure.now
+        end = now + until if until is not None else None
+        operator = self.operator
+        operator.accepted.add(finding.id)
+        key = finding.key.split("|")[0] if finding.rule == "missing-grant" else finding.key.split("|")[-1]
+        if end is None and finding.rule == "broad-grant":
+            operator.sanctioned.add(key)
+        if end is None and finding.rule == "missing-grant":
+            operator.perhaps_withdrawn.add(key)
+        if not self.attempt(lambda: self.lami.service.accept(finding.id, ROBIN, "because", end)):
+            return
+        if end is None and finding.rule == "missing-grant":
+            operator.withdrawn[finding.subject.id.lower(), key] = now
+
+    def _seen_open(self) -> list[Finding]:
+        """The open findings as the page shows them, past any fault: the operator may look at it for long."""
+        found = [one.finding for one in promises.index(self.memory).findings()]
+        return sorted((one for one in found if one.status == "open"), key=lambda one: one.id)
+
+    def settle(self, minutes: int = 0) -> None:
+        """Without faults: until nothing is due any longer, and at least so many minutes."""
         self.quiet()
-        for _ in range(minutes * 2):
-            self.azure.sleep(30)
+        end, last = self.azure.now + timedelta(minutes=minutes), self.azure.now + SOON
+        due = DueList(self.memory)
+        for _ in range(500):
+            times = [item.at for item in due.all() if item.at <= last]
+            if not times:
+                break
+            self.azure.now = max(self.azure.now, min(times)) + timedelta(seconds=1)
             self.lami.service.walk()
+        else:
+            raise AssertionError("something is due for ever")
+        self.azure.now = max(self.azure.now, end)
 
     def quiet(self) -> None:
         """No further faults."""
-        self.table.fails = self.table.crashes = self.azure.fail_reads = 0.0
+        self.table.fails = self.trouble.crashes = 0.0
+        self.azure.fail_reads = self.azure.break_off = 0.0
         self.azure.lag = timedelta()
         for channel in self.channels:
             channel.fails = 0.0
 
-    def reconcile(self) -> None:
+    def reconcile(self) -> Report:
         """One whole run of reconcile."""
-        assert not reconcile_now(self.lami).partial
+        report = reconcile_now(self.lami)
+        assert not report.partial
+        return report
+
+    def reconcile_once(self) -> None:
+        """One run of reconcile, whatever comes of it."""
+        reconcile_now(self.lami)
 
     # --- what is held ---
 
@@ -201,125 +316,12 @@ class World:
         """The open findings, counted by rule."""
         return Counter(finding.rule for finding in self.findings())
 
-    # --- what must hold ---
-
     def violations(self) -> list[str]:
         """What does not hold after everything has settled; empty where all is well."""
-        checks = (self._unequal, self._findings, self._disagreeing, self._untold, self._doubled)
-        return [wrong for check in (*checks, self._chains, self._debts) for wrong in check()]
-
-    def _unequal(self) -> list[str]:
-        wrong = []
-        for id in self._holder_ids():
-            now, held = self.azure.present.holders.get(id), self.holder(id)
-            if held.known and held.observed.system != (now.system if now else ""):
-                wrong.append(
-                    f"{id.name}: holds {held.observed.system[:8]}, ARM {now.system[:8] if now else None}"
-                )
-        for principal in self._principal_ids():
-            held_grants = {k for k, g in self.principal(principal).grants.items() if g.present}
-            real = {i.key for i, a in self.azure.present.assignments.items() if a.principal == principal}
-            if held_grants != real:
-                wrong.append(f"principal {principal[:8]}: holds {len(held_grants)} grants, ARM {len(real)}")
-        return wrong
-
-    def _findings(self) -> list[str]:
-        expected: Counter[tuple[str, str]] = Counter()
-        for id in self._holder_ids():
-            state = self.holder(id)
-            if state.known and state.baseline != state.observed:
-                expected["identity-churn", id.key] += 1
-            given = {
-                a.access.key
-                for a in self.azure.present.assignments.values()
-                if a.principal in carried(state, self.settings.subscriptions)
-            }
-            if carried(state, self.settings.subscriptions):
-                missing = sum(t.expected and k not in given for k, t in state.terms.items())
-                expected["missing-grant", id.key] += missing
-        for principal in self._principal_ids():
-            held = self.principal(principal)
-            for one in self.azure.present.assignments.values():
-                if one.principal != principal:
-                    continue
-                term = held.terms.get(one.access.key)
-                if one.role.name == "Contributor" and not (term and term.expected):
-                    expected["broad-grant", principal] += 1
-                carried_by = [carrier.carries for carrier in held.carriers.values()]
-                expected["orphaned-assignment", principal] += bool(carried_by) and not any(carried_by)
-        found = Counter((f.rule, f.subject.id.lower()) for f in self.findings())
-        wrong = [f"finding {key}: {found[key]} open, {expected[key]} hold" for key in found | expected]
-        return [
-            line for line, key in zip(wrong, found | expected, strict=True) if found[key] != expected[key]
-        ]
-
-    def _disagreeing(self) -> list[str]:
-        """What a principal accepts is expected by all that ever carried it, and the other way round by those
-        that do; and a holder knows what its principals are granted."""
-        wrong = []
-        for principal in self._principal_ids():
-            held = self.principal(principal)
-            grants = sorted(g.id.key for g in held.grants.values() if g.present)
-            for key, carrier in held.carriers.items():
-                holder = self.holder(carrier.holder)
-                said = holder.granted.get(principal)
-                heard = sorted(ResourceId(id).key for id, _, _ in said.grants) if said else []
-                if heard != grants:
-                    wrong.append(
-                        f"{key} heard of {len(heard)} grants of {principal[:8]}, which has {len(grants)}"
-                    )
-                if not _covers(holder.terms, held.terms):
-                    wrong.append(f"{key} does not expect all that {principal[:8]} accepts")
-                if carrier.carries and not _covers(held.terms, holder.terms):
-                    wrong.append(f"{principal[:8]} does not accept all that {key} expects")
-        return wrong
-
-    def _doubled(self) -> list[str]:
-        """The line of an event that changed nothing stands once, however often the event came."""
-        lines: Counter[tuple[object, ...]] = Counter(
-            (entry.subject.id, entry.cause.id, entry.text, *entry.before.items(), *entry.after.items())
-            for entry in self._entries()
-            if entry.kind == "observed" and "; " in entry.text
-        )
-        return [f"{line[2]} stands {times} times" for line, times in lines.items() if times > 1]
-
-    def _untold(self) -> list[str]:
-        wrong = []
-        opened = Counter(e.finding for e in self._entries() if e.kind == "opened")
-        for channel in self.channels:
-            told = Counter(channel.told)
-            for finding in self.findings():
-                if not told[finding.id, finding.telling]:
-                    wrong.append(f"{finding.rule} {finding.title}: {channel.name} was never told")
-            if not self.unsure:
-                times = Counter(id for id, _ in channel.told)
-                wrong += [f"{id} told more often than opened" for id in times if times[id] > opened[id]]
-        return wrong
-
-    def _entries(self) -> list[Entry]:
-        subjects = [Subject("holder", id.text) for id in self._holder_ids()]
-        subjects += [Subject("principal", id) for id in self._principal_ids()]
-        return [entry for subject in subjects for entry in self.books().entries(subject)]
-
-    def _chains(self) -> list[str]:
-        broken = []
-        for id in self._holder_ids():
-            broken.append(self.lami.queries.verify(Subject("holder", id.text)))
-        for principal in self._principal_ids():
-            broken.append(self.lami.queries.verify(Subject("principal", principal)))
-        return [why for why in broken if why]
-
-    def _debts(self) -> list[str]:
-        left = [p for p, rows in self.memory.partitions.items() if any(k.startswith("d.owed") for k in rows)]
-        return [f"{partition} still owes" for partition in left]
-
-    def _holder_ids(self) -> list[ResourceId]:
-        subjects = self.lami.queries.subjects((SUB, OTHER_SUB))
-        return [ResourceId(subject.id) for subject in subjects if subject.kind == "holder"]
-
-    def _principal_ids(self) -> list[str]:
-        return [p.split("|")[1] for p in self.memory.partitions if p.startswith("principal|")]
+        return [*self.wrong, *promises.broken(self)]
 
 
-def _covers(mine: Mapping[str, Term], theirs: Mapping[str, Term]) -> bool:
-    return all(key in mine and mine[key].count >= term.count for key, term in theirs.items())
+@cache
+def _policy(grace: str) -> Policy:
+    text = f'[grace]\norphaned-assignment = "{grace}"\nmissing-grant = "{grace}"\n'
+    return parse(text, packaged_policy())

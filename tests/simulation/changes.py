@@ -1,0 +1,245 @@
+"""What happens in Azure during a schedule: every change that lami has to make sense of, drawn by the seed."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from lami.core.ids import ResourceId
+from lami.core.model import Attached, IdentityHolder
+from tests.simulation.azure import (
+    CONTRIBUTOR,
+    NARROW,
+    OTHER_SUB,
+    TENANT_GROUP,
+    TIDY,
+    TIDY_ALL,
+    SimulatedAzure,
+    app_id,
+    identity_id,
+    queue_scope,
+)
+
+APP, OTHER_APP, LATE_APP = app_id("a"), app_id("b", OTHER_SUB), app_id("c")
+SHARED, SPARE = identity_id("shared"), identity_id("spare", OTHER_SUB)
+STRANGER = "0c4f2b6e-0d8e-4c43-8ccd-1f2f3a4b5c6d"
+"""A principal that no logic app ever carried."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Changes of an estate. `unannounced`: also such as no event tells, for reconcile to find."""
+
+    azure: SimulatedAzure
+    random: random.Random
+    wide: bool
+    unannounced: bool
+
+    def begin(self) -> None:
+        """The estate as it stands before anybody watches it."""
+        azure, random = self.azure, self.random
+        for app in (APP, OTHER_APP) if self.wide else (APP,):
+            principal = azure.put_app(app)
+            for number in range(2):
+                azure.grant(principal, NARROW, queue_scope(number, app.subscription))
+            if random.random() < 0.3:
+                azure.grant(principal, CONTRIBUTOR, queue_scope(9, app.subscription))
+        if self.wide and random.random() < 0.7:
+            principal = azure.put_identity(SHARED)
+            azure.grant(principal, NARROW, queue_scope(4))
+            for app in (APP, OTHER_APP):
+                if random.random() < 0.7:
+                    self._attach(app, (SHARED,))
+        if self.unannounced and random.random() < 0.5:
+            azure.grant(azure.present.holders[APP].system, CONTRIBUTOR, TENANT_GROUP)
+
+    def happen(self) -> None:
+        """One thing happens."""
+        kinds = [*(NARROW_KINDS + self.unannounced * UNANNOUNCED), *(self.wide * WIDE_KINDS)]
+        self.random.choice(kinds)(self)
+
+    # --- the app ---
+
+    def redeploy_in_place(self) -> None:
+        app = self._app()
+        old = self.azure.present.holders.get(app)
+        self._put(replace(old, changed=None) if old else self._new(app))
+
+    def delete(self) -> None:
+        app = self._app()
+        if app in self.azure.present.holders:
+            self.azure.delete(app)
+
+    def recreate(self) -> None:
+        app = self._app()
+        attached = self._attached_by(app)
+        if app in self.azure.present.holders:
+            self.azure.delete(app)
+            self._sleep(0, 5, 100)
+        self._put(replace(self._new(app), attached=attached))
+
+    def restore(self) -> None:
+        """The app is back with the principal that it had: a soft-deleted identity was restored."""
+        app = self._app()
+        if app in self.azure.present.holders:
+            self.azure.delete(app)
+            self._sleep(0, 5, 300)
+        former = self.azure.shed.get(app)
+        self._put(replace(self._new(app), system=former[-1]) if former else self._new(app))
+
+    def switch_identity(self) -> None:
+        """The system identity is switched off, or on again: with a new principal."""
+        app = self._app()
+        old = self.azure.present.holders.get(app)
+        if old is not None:
+            system = "" if old.system else self.azure.new_guid()
+            self._put(replace(old, system=system, changed=None))
+
+    # --- grants ---
+
+    def grant_narrow(self) -> None:
+        self.azure.grant(self._principal(), NARROW, queue_scope(self.random.randrange(3), self._sub()))
+
+    def grant_broad(self) -> None:
+        scope = ResourceId(f"/subscriptions/{self._sub()}")
+        self.azure.grant(self._principal(), CONTRIBUTOR, scope)
+
+    def grant_to_stranger(self) -> None:
+        scope = ResourceId(f"/subscriptions/{self._sub()}/resourceGroups/rg")
+        self.azure.grant(STRANGER, self.random.choice((CONTRIBUTOR, NARROW)), scope)
+
+    def revoke(self) -> None:
+        grants = self._grants()
+        if grants:
+            self.azure.revoke(self.random.choice(grants))
+
+    def reuse_name(self) -> None:
+        """The name of a revoked assignment is used again, for whoever is there now."""
+        grants = self._grants()
+        if grants:
+            gone = self.random.choice(grants)
+            self.azure.revoke(gone)
+            self._sleep(0, 0, 90)
+            self.azure.grant(self._principal(), NARROW, gone.scope, gone.name)
+
+    # --- roles ---
+
+    def grant_own_role(self) -> None:
+        scope = ResourceId(f"/subscriptions/{self._sub()}/resourceGroups/rg")
+        self.azure.grant(self._principal(), self.azure.present.roles[TIDY.id], scope)
+
+    def change_role(self) -> None:
+        was = self.azure.present.roles[TIDY.id]
+        self.azure.define(TIDY_ALL if was == TIDY else TIDY)
+
+    # --- shared identities ---
+
+    def attach(self) -> None:
+        """An app attaches, swaps or detaches user-assigned identities; also one that it had before."""
+        there = [id for id in (SHARED, SPARE) if id in self.azure.present.holders]
+        app = self._app()
+        if app in self.azure.present.holders:
+            count = self.random.randint(0, len(there))
+            self._attach(app, tuple(sorted(self.random.sample(there, count), key=lambda id: id.key)))
+
+    def recreate_identity(self) -> None:
+        identity = self.random.choice((SHARED, SPARE))
+        if self.random.random() < 0.4 and identity in self.azure.present.holders:
+            self.azure.delete(identity)
+            self._sleep(0, 5, 100)
+        principal = self.azure.put_identity(identity)
+        if self.random.random() < 0.5:
+            self.azure.grant(principal, NARROW, queue_scope(4))
+
+    def delete_identity(self) -> None:
+        identity = self.random.choice((SHARED, SPARE))
+        if identity in self.azure.present.holders:
+            self.azure.delete(identity)
+
+    def attach_to_both(self) -> None:
+        """One identity serves apps of two subscriptions."""
+        self.azure.put_identity(SHARED)
+        for app in (APP, OTHER_APP):
+            if app in self.azure.present.holders:
+                self._attach(app, (SHARED,))
+
+    # --- what no event says ---
+
+    def grant_above(self) -> None:
+        self.azure.grant(self._principal(), self.random.choice((NARROW, CONTRIBUTOR)), TENANT_GROUP)
+
+    def revoke_above(self) -> None:
+        above = [id for id in self._grants() if not id.subscription]
+        if above:
+            self.azure.revoke(self.random.choice(above))
+
+    # --- inside ---
+
+    def _app(self) -> ResourceId:
+        """Mostly one of the apps that were there at first; now and then one that is seen later."""
+        apps = (APP, OTHER_APP, LATE_APP) if self.wide else (APP,) * 9 + (LATE_APP,)
+        return self.random.choice(apps)
+
+    def _principal(self) -> str:
+        """Mostly one that an app or identity has; also one that it had, or that nobody ever had."""
+        holders = self.azure.present.holders
+        ids = [id for id in (*(APP, OTHER_APP, LATE_APP), SHARED, SPARE) if id in holders]
+        if not ids or self.random.random() < 0.1:
+            former = [principal for shed in self.azure.shed.values() for principal in shed]
+            return self.random.choice([*former, STRANGER])
+        return holders[self.random.choice(ids)].system or STRANGER
+
+    def _sub(self) -> str:
+        return self.random.choice((APP.subscription, OTHER_SUB)) if self.wide else APP.subscription
+
+    def _grants(self) -> Sequence[ResourceId]:
+        found = sorted(self.azure.present.assignments, key=lambda id: id.key)
+        return [id for id in found if id.subscription or self.unannounced]
+
+    def _new(self, app: ResourceId) -> IdentityHolder:
+        return IdentityHolder(app, "logicApp", self.azure.new_guid())
+
+    def _put(self, holder: IdentityHolder) -> None:
+        self.azure.put(holder, "Microsoft.Logic/workflows/write")
+
+    def _attach(self, app: ResourceId, identities: tuple[ResourceId, ...]) -> None:
+        holders = self.azure.present.holders
+        attached = tuple(Attached(id, holders[id].system) for id in identities)
+        self._put(replace(holders[app], attached=attached, changed=None))
+
+    def _attached_by(self, app: ResourceId) -> tuple[Attached, ...]:
+        holders = self.azure.present.holders
+        if app not in holders or self.random.random() < 0.3:
+            return ()
+        there = [one for one in holders[app].attached if one.identity in holders]
+        return tuple(Attached(one.identity, holders[one.identity].system) for one in there)
+
+    def _sleep(self, *seconds: int) -> None:
+        self.azure.sleep(self.random.choice(seconds))
+
+
+NARROW_KINDS = (
+    Changes.redeploy_in_place,
+    Changes.delete,
+    Changes.recreate,
+    Changes.recreate,
+    Changes.restore,
+    Changes.switch_identity,
+    Changes.grant_narrow,
+    Changes.grant_broad,
+    Changes.grant_to_stranger,
+    Changes.revoke,
+    Changes.revoke,
+    Changes.reuse_name,
+    Changes.grant_own_role,
+    Changes.change_role,
+)
+WIDE_KINDS = (
+    Changes.attach,
+    Changes.attach,
+    Changes.recreate_identity,
+    Changes.delete_identity,
+    Changes.attach_to_both,
+)
+UNANNOUNCED = (Changes.grant_above, Changes.revoke_above)

@@ -1,0 +1,427 @@
+"""What must hold when a schedule has ended: each check names in words what does not."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from lami.core import digests
+from lami.core.ids import ResourceId
+from lami.core.messages import carried
+from lami.core.model import (
+    Book,
+    Entry,
+    Finding,
+    Grant,
+    HolderState,
+    PrincipalState,
+    RoleState,
+    Subject,
+    Term,
+)
+from lami.core.timeline import broken as broken_chain
+from lami.store import rows
+from lami.store.books import Books
+from lami.store.index import Index
+from lami.store.rows import HEAD, Head
+from tests.simulation.azure import CONTRIBUTOR, NARROW, TIDY
+
+if TYPE_CHECKING:
+    from tests.simulation.memory_table import MemoryTable
+    from tests.simulation.world import World
+
+
+def index(memory: MemoryTable) -> Index:
+    """The index partitions, read past any fault."""
+    return Index(memory)
+
+
+def broken(world: World) -> list[str]:
+    """What does not hold; empty where all is well."""
+    held = Held.of(world)
+    return [wrong for check in CHECKS for wrong in check(held)]
+
+
+def unequal_to_azure(world: World) -> list[str]:
+    """Where state is not what ARM shows, nothing else."""
+    return list(_unequal(Held.of(world)))
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """All books and entries (oldest first) at the end of a schedule, each read once."""
+
+    world: World
+    holders: dict[ResourceId, Book] = field(default_factory=dict)
+    principals: dict[str, Book] = field(default_factory=dict)
+    roles: dict[str, Book] = field(default_factory=dict)
+    entries: dict[Subject, list[Entry]] = field(default_factory=dict)
+    findings: dict[str, Finding] = field(default_factory=dict)
+    """As the index has them."""
+
+    @staticmethod
+    def of(world: World) -> Held:
+        """Read everything, past any fault."""
+        held, books = Held(world), Books(world.memory)
+        for partition, found in world.memory.partitions.items():
+            kind, _, id = partition.partition("|")
+            if HEAD not in found:
+                continue
+            if kind == "holder":
+                id = rows.unpack(found[HEAD].values, Head).id
+                book = books.load(Subject("holder", id)).book
+                held.holders[ResourceId(id)] = book
+            elif kind == "principal":
+                book = held.principals[id] = books.load(Subject("principal", id)).book
+            else:
+                book = held.roles[id] = books.load(Subject("role", id)).book
+            held.entries[book.subject] = books.entries(book.subject)[::-1]
+        held.findings.update({one.finding.id: one.finding for one in index(world.memory).findings()})
+        return held
+
+    def books(self) -> list[Book]:
+        """Every book."""
+        return [*self.holders.values(), *self.principals.values(), *self.roles.values()]
+
+    def holder(self, id: ResourceId) -> HolderState:
+        """What is held of a holder."""
+        state = self.holders[id].state if id in self.holders else HolderState()
+        assert isinstance(state, HolderState)
+        return state
+
+    def principal(self, id: str) -> PrincipalState:
+        """What is held of a principal."""
+        state = self.principals[id].state
+        assert isinstance(state, PrincipalState)
+        return state
+
+
+# --- state equals ARM ------------------------------------------------------------------------------
+
+
+def _unequal(held: Held) -> Iterator[str]:
+    present = held.world.azure.present
+    for id in held.holders.keys() | present.holders.keys():
+        now, state = present.holders.get(id), held.holder(id)
+        real = (now.system, sorted((a.identity.key, a.principal) for a in now.attached)) if now else ("", [])
+        seen = state.observed.system, [(a.identity.key, a.principal) for a in state.observed.attached]
+        if real != seen or state.present != (now is not None):
+            yield f"{id.name}: holds {_brief(seen)}, ARM {_brief(real)}"
+    principals = held.principals.keys() | {one.principal for one in present.assignments.values()}
+    for principal in principals:
+        real_keys = {i.key for i, a in present.assignments.items() if a.principal == principal}
+        keys = set()
+        if principal in held.principals:
+            keys = {k for k, g in held.principal(principal).grants.items() if g.present}
+        if keys != real_keys:
+            yield f"principal {principal[:8]}: holds {len(keys)} grants, ARM {len(real_keys)}"
+    for id, book in held.roles.items():
+        widened = present.roles[id] != TIDY
+        state = book.state
+        if isinstance(state, RoleState) and ("writes-all" in state.powers) != widened:
+            yield f"role {state.name}: holds {state.powers}, ARM says it was {widened and 'widened'}"
+
+
+def _brief(identities: tuple[str, list[tuple[str, str]]]) -> str:
+    return f"{identities[0][:8]} {[principal[:8] for _, principal in identities[1]]}"
+
+
+# --- findings are exactly those that hold ----------------------------------------------------------
+
+
+def _findings(held: Held) -> Iterator[str]:
+    expected: Counter[tuple[str, str]] = Counter()
+    watched = held.world.settings.subscriptions
+    real = held.world.azure.present.assignments.values()
+    for id, book in held.holders.items():
+        state = held.holder(id)
+        if state.known and state.baseline != state.observed:
+            expected["identity-churn", id.key] += 1
+        carries = carried(state, watched)
+        given = {one.access.key for one in real if one.principal in carries}
+        if carries:
+            missing = sum(term.expected and key not in given for key, term in state.terms.items())
+            expected["missing-grant", id.key] += missing
+        assert book.subject.key == id.key
+    for one in real:
+        if one.principal not in held.principals:
+            continue
+        state = held.principal(one.principal)
+        term, grant = state.terms.get(one.access.key), state.grants.get(one.id.key)
+        broad = one.role.id == CONTRIBUTOR.id or (one.role.id == TIDY.id and _reaches(grant))
+        if broad and not (term and term.expected):
+            expected["broad-grant", one.principal] += 1
+        carried_by = [carrier.carries for carrier in state.carriers.values()]
+        tolerated = grant is not None and grant.tolerated
+        shed = bool(carried_by) and not any(carried_by)
+        expected["orphaned-assignment", one.principal] += shed and not tolerated
+    now = held.world.azure.now
+    stands = [f for f in held.findings.values() if f.resolved_at is None]
+    found = Counter((f.rule, f.subject.id.lower()) for f in stands)
+    for key in found | expected:
+        if found[key] != expected[key]:
+            yield f"finding {key}: {found[key]} stand, {expected[key]} hold"
+    for finding in stands:
+        until = finding.accepted.until if finding.accepted else None
+        if (finding.status == "accepted") != (until is not None and until > now - timedelta(minutes=1)):
+            yield f"{finding.title} is {finding.status}, and its acceptance ends {until}"
+        if finding.status == "accepted" and finding.id not in held.world.operator.accepted:
+            yield f"{finding.title} was never accepted"
+
+
+def _reaches(grant: Grant | None) -> bool:
+    """A role that was changed is judged as it was when its assignment was last looked at."""
+    return grant is not None and "writes-all" in grant.powers
+
+
+# --- what is expected ------------------------------------------------------------------------------
+
+
+def _expected(held: Held) -> Iterator[str]:
+    """Nothing broad becomes expected by itself; what is narrow does; what is accepted as missing does not."""
+    operator, azure = held.world.operator, held.world.azure
+    for book in held.books():
+        state = book.state
+        if isinstance(state, RoleState):
+            continue
+        for key, term in state.terms.items():
+            if term.expected and term.access.role == CONTRIBUTOR.id and key not in operator.sanctioned:
+                yield f"{book.subject.id} expects {term.role_name}, which nobody accepted"
+    for (holder, key), at in operator.withdrawn.items():
+        term = held.holder(ResourceId(holder)).terms[key]
+        if term.expected and not azure.ever_assigned(term.access, at - held.world.memory_of_azure):
+            yield f"{holder} still expects {term.role_name}, whose absence was accepted"
+    for one in azure.present.assignments.values():
+        if one.principal in held.principals and one.role.id == NARROW.id:
+            state = held.principal(one.principal)
+            term = state.terms.get(one.access.key)
+            if any(carrier.carries for carrier in state.carriers.values()) and not (term and term.expected):
+                yield f"{one.principal[:8]} was granted {one.role.name}, and it is not expected"
+    for id, keys in held.world.at_first.items():
+        for key in keys - operator.perhaps_withdrawn:
+            term = held.holder(id).terms.get(key)
+            if not (term and term.expected):
+                yield f"{id.name} no longer expects what stood when the baseline was taken"
+
+
+def _disagreeing(held: Held) -> Iterator[str]:
+    """What a principal accepts is expected by all that ever carried it, and the other way round by those
+    that do; a holder knows what its principals are granted, and an app what its identities say."""
+    for principal in held.principals:
+        state = held.principal(principal)
+        grants = sorted(g.id.key for g in state.grants.values() if g.present)
+        for key, carrier in state.carriers.items():
+            holder = held.holder(carrier.holder)
+            said = holder.granted.get(principal)
+            heard = sorted(ResourceId(id).key for id, _, _ in said.grants) if said else []
+            if heard != grants:
+                yield f"{key} heard of {len(heard)} grants of {principal[:8]}, which has {len(grants)}"
+            if carrier.carries != (principal in carried(holder, held.world.settings.subscriptions)):
+                yield f"{principal[:8]} takes itself for carried by {key}: {carrier.carries}"
+            if not _covers(holder.terms, state.terms):
+                yield f"{key} does not expect all that {principal[:8]} accepts"
+            if carrier.carries and not _covers(state.terms, holder.terms):
+                yield f"{principal[:8]} does not accept all that {key} expects"
+    for id in held.holders:
+        for attached in held.holder(id).observed.attached:
+            identity = held.holder(attached.identity)
+            user, news = identity.users.get(id.key), held.holder(id).identities.get(attached.identity.key)
+            if user is None or not user.attaches:
+                yield f"{attached.identity.name} does not know that {id.name} uses it"
+            if news is None or news.principal != identity.observed.system:
+                yield f"{id.name} does not know which principal {attached.identity.name} is"
+        for user in held.holder(id).users.values():
+            uses = any(a.identity == id for a in held.holder(user.app).observed.attached)
+            if user.attaches != uses:
+                yield f"{id.name} thinks that {user.app.name} uses it: {user.attaches}"
+
+
+def _covers(mine: Mapping[str, Term], theirs: Mapping[str, Term]) -> bool:
+    return all(key in mine and mine[key].count >= term.count for key, term in theirs.items())
+
+
+# --- alerts ----------------------------------------------------------------------------------------
+
+
+def _untold(held: Held) -> Iterator[str]:
+    """Every open finding was told to every channel since it opened, as it is."""
+    opened = {e.finding: e.at for all in held.entries.values() for e in all if e.kind == "opened"}
+    for channel in held.world.channels:
+        told = set(channel.told)
+        last = {telling.finding: telling.at for telling in channel.tellings}
+        for finding in held.findings.values():
+            if finding.status != "open":
+                continue
+            if (finding.id, finding.telling) not in told:
+                yield f"{finding.rule} {finding.title}: {channel.name} was never told"
+            elif finding.id in opened and last[finding.id] < opened[finding.id]:
+                yield f"{finding.rule} {finding.title}: {channel.name} was not told again"
+
+
+def _told_twice(held: Held) -> Iterator[str]:
+    """A finding is told as often as it opened; once more only where something failed in between."""
+    opened = Counter(e.finding for all in held.entries.values() for e in all if e.kind == "opened")
+    for channel in held.world.channels:
+        times: dict[str, list[int]] = {}
+        for telling in channel.tellings:
+            times.setdefault(telling.finding, []).append(telling.troubles)
+        for id, troubles in times.items():
+            explained = sum(late > early for early, late in zip(troubles, troubles[1:], strict=False))
+            if len(troubles) > opened[id] + explained:
+                yield f"{id}: {channel.name} was told {len(troubles)} times, and it opened {opened[id]} times"
+
+
+# --- the timeline ----------------------------------------------------------------------------------
+
+
+def _explained(held: Held) -> Iterator[str]:
+    """Replaying a book's entries leads to its state: grants, identities, baseline, what is expected."""
+    granted: dict[str, set[tuple[str, str]]] = {}
+    for principal, book in held.principals.items():
+        entries, state = held.entries[book.subject], held.principal(principal)
+        present = _replayed_grants(entries)
+        if present != {g.id.key for g in state.grants.values() if g.present}:
+            yield f"the timeline of {principal[:8]} ends with {len(present)} grants"
+        granted[principal] = {_access(e.after) for e in entries if e.after.get("assignmentId")}
+    known: dict[ResourceId, set[tuple[str, str]]] = {}
+    for id, book in held.holders.items():
+        state = held.holder(id)
+        entries = held.entries[book.subject]
+        observed, baseline, expected = _replayed_holder(entries, held.findings)
+        if observed != _named(state.observed.system, [a.identity.text for a in state.observed.attached]):
+            yield f"the timeline of {id.name} ends with the identities {observed}"
+        if baseline != _named(state.baseline.system, [a.identity.text for a in state.baseline.attached]):
+            yield f"the timeline of {id.name} ends with the baseline {baseline}"
+        if expected != {_term(term) for term in state.terms.values() if term.expected}:
+            yield f"the timeline of {id.name} ends with {len(expected)} accesses expected"
+        known[id] = {_access(e.after) for e in entries if "roleName" in e.after}
+    for principal in held.principals:
+        state = held.principal(principal)
+        why = set(granted[principal])
+        for carrier in state.carriers.values():
+            why |= known[carrier.holder]
+        for term in state.terms.values():
+            if _term(term) not in why:
+                yield f"no line says why {principal[:8]} accepts {term.role_name}"
+
+
+def _replayed_grants(entries: list[Entry]) -> set[str]:
+    present: set[str] = set()
+    for entry in entries:
+        if entry.kind in ("observed", "reconciled"):
+            present.discard(entry.before.get("assignmentId", "").lower())
+            if "assignmentId" in entry.after:
+                present.add(entry.after["assignmentId"].lower())
+    return present
+
+
+def _replayed_holder(
+    entries: list[Entry], findings: Mapping[str, Finding]
+) -> tuple[tuple[str, str], tuple[str, str], set[tuple[str, str]]]:
+    observed = baseline = ("", "")
+    expected: set[tuple[str, str]] = set()
+    for entry in entries:
+        if entry.kind in ("observed", "reconciled"):
+            if "roleName" in entry.after:
+                change = expected.discard if "no longer expected" in entry.text else expected.add
+                change(_access(entry.after))
+            elif entry.before or entry.after:
+                after = entry.after
+                observed = after.get("principalId", ""), after.get("userAssignedIdentities", "")
+            if "for the first time" in entry.text:
+                baseline = observed
+        elif entry.kind == "accepted" and " accepted until " not in entry.text and entry.finding:
+            finding = findings[entry.finding]
+            if finding.rule == "identity-churn":
+                baseline = observed
+            elif finding.rule == "missing-grant":
+                expected.discard(_access(finding.detail))
+    return observed, baseline, expected
+
+
+def _named(system: str, attached: list[str]) -> tuple[str, str]:
+    return system, ", ".join(attached)
+
+
+def _access(words: Mapping[str, str]) -> tuple[str, str]:
+    return words["roleDefinitionId"], words["scope"].lower()
+
+
+def _term(term: Term) -> tuple[str, str]:
+    return term.access.role, term.access.scope.text.lower()
+
+
+# --- nothing lost, nothing twice -------------------------------------------------------------------
+
+
+def _doubled(held: Held) -> Iterator[str]:
+    """The line of an event that changed nothing stands once, however often the event came."""
+    lines: Counter[tuple[object, ...]] = Counter(
+        (entry.subject.id, entry.cause.id, entry.text, *entry.before.items(), *entry.after.items())
+        for entries in held.entries.values()
+        for entry in entries
+        if entry.kind == "observed" and "; " in entry.text
+    )
+    for line, times in lines.items():
+        if times > 1:
+            yield f"{line[2]} stands {times} times"
+
+
+def _copied(held: Held) -> Iterator[str]:
+    """The index holds each entry once and each finding as its book has it; nothing is owed any longer."""
+    copies: Counter[str] = Counter()
+    for partition in held.world.memory.partitions:
+        if partition.startswith("day|"):
+            for row in held.world.memory.query(partition):
+                copies.update(entry.id for entry in rows.unpack_entries(row))
+    entries = Counter(entry.id for all in held.entries.values() for entry in all)
+    for id in copies | entries:
+        if (copies[id], entries[id]) != (1, 1):
+            yield f"entry {id} stands {entries[id]} times in its book, {copies[id]} times in the index"
+    standing = {finding.id: finding for book in held.books() for finding in book.findings.values()}
+    for id in standing.keys() | {f.id for f in held.findings.values() if f.resolved_at is None}:
+        if standing.get(id) != held.findings.get(id):
+            yield f"finding {id}: book and index differ"
+    for book in held.books():
+        if book.owed:
+            yield f"{book.subject.kind} {book.subject.id} still owes {len(book.owed)} commits' debts"
+
+
+def _chains(held: Held) -> Iterator[str]:
+    for book in held.books():
+        why = broken_chain(held.entries[book.subject], book.chain, book.entries)
+        if why:
+            yield why
+
+
+def _digested(held: Held) -> Iterator[str]:
+    """The digests are of what the books hold: reconcile finds nothing where nothing differs."""
+    found = index(held.world.memory)
+    for subscription in (*held.world.settings.subscriptions, ""):
+        remembered = found.digests(subscription)
+        for book in held.books():
+            if book.subject.kind == "holder" and not book.subject.id.lower().startswith(
+                f"/subscriptions/{subscription}/"
+            ):
+                continue
+            digest = digests.of_book(book, subscription)
+            if remembered.get(book.subject, digests.NOTHING) != digest:
+                yield f"the digest of {book.subject.kind} {book.subject.id} is not of what its book holds"
+
+
+CHECKS = (
+    _unequal,
+    _findings,
+    _expected,
+    _disagreeing,
+    _untold,
+    _told_twice,
+    _explained,
+    _doubled,
+    _copied,
+    _chains,
+    _digested,
+)

@@ -1,0 +1,38 @@
+"""What goes wrong, by shares of calls and from one seed; and a count of what did, which explains alerts told twice."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+class Crash(BaseException):
+    """The process died here: nothing may catch it."""
+
+
+@dataclass(slots=True)
+class Trouble:
+    """Where the store, ARM and the channels ask, at every call, whether the process dies there.
+
+    `pause` is called first: other workers may come in between. `happened` counts crashes and failures.
+    """
+
+    random: random.Random
+    crashes: float = 0.0
+    happened: int = 0
+    pause: Callable[[], None] = lambda: None
+
+    def step(self) -> None:
+        """Let others in between; die here, where the seed has it so."""
+        self.pause()
+        if self.crashes and self.random.random() < self.crashes:
+            self.happened += 1
+            raise Crash
+
+    def strikes(self, share: float) -> bool:
+        """Whether a call of which this share fails is one that does."""
+        if share and self.random.random() < share:
+            self.happened += 1
+            return True
+        return False
