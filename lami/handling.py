@@ -213,7 +213,7 @@ def _look(tools: Tools, book: Book, stimulus: Stimulus, resource: str, where: Se
         return _look_at_holder(tools, book, book.state, stimulus)
     if isinstance(book.state, PrincipalState):
         return _look_at_grants(tools, book, book.state, stimulus, resource, where)
-    return _Seen(role=_known(tools.arm.role(_role_id(book, stimulus))))
+    return _Seen(role=_known(tools.arm.role(_role_id(book, stimulus, resource))))
 
 
 def _look_at_holder(tools: Tools, book: Book, state: HolderState, stimulus: Stimulus) -> _Seen:
@@ -296,9 +296,11 @@ def subscriptions_of(
     return tuple(sorted((found | set(where)) & rules.watched)) or tuple(sorted(rules.watched))
 
 
-def _role_id(book: Book, stimulus: Stimulus) -> ResourceId:
+def _role_id(book: Book, stimulus: Stimulus, resource: str) -> ResourceId:
     if isinstance(stimulus, Told):
         return stimulus.change.resource
+    if resource:
+        return ResourceId(resource)
     return ResourceId(f"/providers/Microsoft.Authorization/roleDefinitions/{book.subject.key}")
 
 

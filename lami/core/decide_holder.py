@@ -102,6 +102,8 @@ def _see(
     if _deleted(state, told):
         state = replace(state, deleted_since=True)
     if not verdict.believe:
+        # Where nothing ever told a time, patience runs from this look on: else it would never pass.
+        heard = replace(heard, newest=heard.newest or draft.now)
         what = "is still there" if isinstance(look, Present) else "is not there yet"
         name = naming.subject_of(draft.book).name
         draft.doubted(f"Azure may show the past: {name} {what}", newest, draft.book.subject.id)

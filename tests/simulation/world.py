@@ -144,6 +144,8 @@ class World:
         """By holder, the keys of the access that stood when the baseline was taken."""
         self.memory_of_azure = timedelta()
         """How far back a look may show the past."""
+        self.unreported = False
+        """Whether something may have happened that no event told lami of, or none in the end."""
         self.wrong: list[str] = []
         """What did not hold while the schedule ran."""
         self.baton = Baton(self.random)
