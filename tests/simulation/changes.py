@@ -29,12 +29,16 @@ STRANGER = "0c4f2b6e-0d8e-4c43-8ccd-1f2f3a4b5c6d"
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """Changes of an estate. `unannounced`: also such as no event tells, for reconcile to find."""
+    """Changes of an estate. `unannounced`: also such as no event tells, for reconcile to find.
+
+    `longest` is how many seconds may pass within a change.
+    """
 
     azure: SimulatedAzure
     random: random.Random
     wide: bool
     unannounced: bool
+    longest: int
 
     def begin(self) -> None:
         """The estate as it stands before anybody watches it."""
@@ -216,7 +220,7 @@ class Changes:
         return tuple(Attached(one.identity, holders[one.identity].system) for one in there)
 
     def _sleep(self, *seconds: int) -> None:
-        self.azure.sleep(self.random.choice(seconds))
+        self.azure.sleep(min(self.random.choice(seconds), self.longest))
 
 
 NARROW_KINDS = (

@@ -103,7 +103,8 @@ NARROW_CHANGES, WIDE_CHANGES = 3, 6
 def run(seed: int, faults: Faults, wide: bool) -> World:
     """One schedule to its end: everything delivered (or lost, and reconciled), and time has passed."""
     world = World(seed, "0s" if seed % 3 == 0 else "5m")
-    changes = Changes(world.azure, world.random, wide, unannounced=faults.needs_reconcile)
+    longest = max(QUICK if faults.workers > 1 else SLOW)
+    changes = Changes(world.azure, world.random, wide, faults.needs_reconcile, longest)
     _begin(world, changes, faults)
     _go_wrong(world, faults)
     left = WIDE_CHANGES if wide else NARROW_CHANGES
@@ -162,7 +163,7 @@ def _go_wrong(world: World, faults: Faults) -> None:
     azure = world.azure
     azure.lag, azure.skew = timedelta(seconds=faults.lag), faults.skew
     world.memory_of_azure = azure.lag
-    world.unreported = faults.needs_reconcile
+    world.unreported, world.given_up = faults.needs_reconcile, bool(faults.gives_up)
     azure.fail_reads, azure.break_off = faults.reads, faults.listings
     world.trouble.crashes, world.table.fails = faults.crashes, faults.store
     for channel in world.channels:

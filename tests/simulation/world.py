@@ -146,6 +146,8 @@ class World:
         """How far back a look may show the past."""
         self.unreported = False
         """Whether something may have happened that no event told lami of, or none in the end."""
+        self.given_up = False
+        """Whether an event may have been given up by Event Grid after lami had begun with it."""
         self.wrong: list[str] = []
         """What did not hold while the schedule ran."""
         self.baton = Baton(self.random)
