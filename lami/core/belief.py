@@ -70,8 +70,9 @@ def absent(memory: Memory, told: Told | None, now: datetime, patience: timedelta
     if _patient(memory, told, now, patience):
         return BELIEVE
     if told is not None and told.deletes and (memory.newest is None or told.at >= memory.newest):
-        # The stamp may be up to SKEW late: then what was seen was made after the delete, and lives.
-        seen_since = memory.exists and memory.seen is not None and memory.seen > told.at - SKEW
+        # The stamp may be up to SKEW late: then what was seen was made after the delete, and lives. Where
+        # no time was seen, that may always be.
+        seen_since = memory.exists and (memory.seen is None or memory.seen > told.at - SKEW)
         return BELIEVE_FOR_NOW if seen_since else BELIEVE
     if told is not None and not told.deletes:
         if memory.gone_at is None or told.at > memory.gone_at:

@@ -19,7 +19,8 @@ class Faults:
     the share of events that never come, `gives_up` of failed deliveries that are never tried again. With
     `once` no event comes again after it was acknowledged: what redelivery would mend stays wrong.
     `operates` is the share of steps at which the operator accepts something, `reconciles` that of those at
-    which reconcile runs. With `from_the_start` it goes wrong already while the baseline is taken.
+    which reconcile runs. `stalls`: somewhere in a race a worker stands still for longer than patience, and
+    shorter than a lease. With `from_the_start` it goes wrong already while the baseline is taken.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Faults:
     operates: float = 0.0
     reconciles: float = 0.0
     from_the_start: bool = False
+    stalls: bool = False
 
     def __str__(self) -> str:
         """The name, for a test's id."""
@@ -70,6 +72,7 @@ RECONCILE = Faults(
 TAKE = Faults("take", crashes=0.01, store=0.01, reads=0.05, listings=0.2, from_the_start=True)
 WORKERS = Faults("workers", workers=3)
 WORKERS_CRASH = Faults("workers that crash", crashes=0.01, channels=0.2, workers=3)
+STALL = Faults("a worker stalls", workers=3, stalls=True)
 WORKERS_OPERATOR = Faults("workers and operator", workers=2, operates=0.7, reconciles=0.3)
 ONCE = Faults("once", lag=30, workers=3, once=True)
 ALL = Faults("all", 30, 20, 0.01, 0.02, 0.05, 0.1, 0.2, 0.2, 0.2, operates=0.3, reconciles=0.2)
@@ -88,6 +91,7 @@ EVERY = (
     TAKE,
     WORKERS,
     WORKERS_CRASH,
+    STALL,
     WORKERS_OPERATOR,
     ONCE,
     ALL,
@@ -97,6 +101,10 @@ BY_NAME = {faults.name: faults for faults in EVERY}
 SLOW = (0, 1, 20, 70, 400)
 QUICK = (0, 1, 5)
 """Seconds between changes; quick where workers race, so that no lease runs out while its holder waits."""
+STALLED = 150
+"""Seconds that a worker stands still: longer than patience, shorter than a lease."""
+PUT_DOWN = 4
+"""How many calls a run of reconcile takes to put down that it runs, at most: two shards, before and after."""
 NARROW_CHANGES, WIDE_CHANGES = 3, 6
 
 
@@ -118,10 +126,23 @@ def run(seed: int, faults: Faults, wide: bool) -> World:
         world.wrong += promises.unequal_to_azure(world)
     world.settle(10)
     if faults.needs_reconcile:
-        world.reconcile()
+        _reconcile(world, faults)
         world.settle()
     _compare(world, faults)
     return world
+
+
+def _reconcile(world: World, faults: Faults) -> None:
+    """One run; it may die on the way, and then the walker goes on with it.
+
+    What a run does first is to put down that it runs: a death before that is as if it never began.
+    """
+    if faults.reconciles and faults.crashes and world.random.random() < 0.5:
+        world.trouble.dies_in = world.random.randint(PUT_DOWN + 1, 150)
+        world.attempt(world.reconcile_once)
+        world.trouble.dies_in = 0
+    else:
+        world.reconcile()
 
 
 def _compare(world: World, faults: Faults) -> None:
@@ -194,6 +215,18 @@ def _meanwhile(world: World, faults: Faults) -> None:
 def _race(world: World, changes: Changes, left: int, faults: Faults) -> None:
     """Changes while workers handle the events of those before, each event by several of them."""
     going = [True]
+    left_to_stall = [world.random.randint(1, 250)] if faults.stalls else []
+
+    def pause() -> None:
+        """Somebody else's turn; once, with a long time in between."""
+        world.baton.pause()
+        if left_to_stall:
+            left_to_stall[0] -= 1
+            if not left_to_stall[0]:
+                world.azure.sleep(STALLED)
+                left_to_stall.clear()
+
+    world.trouble.pause = pause
 
     def azure() -> None:
         for _ in range(left):
@@ -221,6 +254,7 @@ def _race(world: World, changes: Changes, left: int, faults: Faults) -> None:
             _meanwhile(world, faults)
 
     world.baton.run([azure, walker, *[worker] * faults.workers])
+    world.trouble.pause = lambda: None
 
 
 def _lose(world: World, faults: Faults) -> None:
