@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+from lami.pace import CALM, Calm
 from tests.simulation import promises
 from tests.simulation.azure import CONTRIBUTOR
 from tests.simulation.changes import Changes
@@ -20,7 +21,8 @@ class Faults:
     `once` no event comes again after it was acknowledged: what redelivery would mend stays wrong.
     `operates` is the share of steps at which the operator accepts something, `reconciles` that of those at
     which reconcile runs. `stalls`: somewhere in a race a worker stands still for longer than patience, and
-    shorter than a lease. With `from_the_start` it goes wrong already while the baseline is taken.
+    shorter than a lease. `storm`: more than one change in ten seconds is more than lami reads one by one. With
+    `from_the_start` it goes wrong already while the baseline is taken.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Faults:
     reconciles: float = 0.0
     from_the_start: bool = False
     stalls: bool = False
+    storm: bool = False
 
     def __str__(self) -> str:
         """The name, for a test's id."""
@@ -74,6 +77,8 @@ WORKERS = Faults("workers", workers=3)
 WORKERS_CRASH = Faults("workers that crash", crashes=0.01, channels=0.2, workers=3)
 STALL = Faults("a worker stalls", workers=3, stalls=True)
 WORKERS_OPERATOR = Faults("workers and operator", workers=2, operates=0.7, reconciles=0.3)
+STORM = Faults("storm", lag=30, crashes=0.005, reads=0.03, storm=True)
+STORM_WORKERS = Faults("storm and workers", workers=2, storm=True)
 ONCE = Faults("once", lag=30, workers=3, once=True)
 ALL = Faults("all", 30, 20, 0.01, 0.02, 0.05, 0.1, 0.2, 0.2, 0.2, operates=0.3, reconciles=0.2)
 EVERY = (
@@ -93,6 +98,8 @@ EVERY = (
     WORKERS_CRASH,
     STALL,
     WORKERS_OPERATOR,
+    STORM,
+    STORM_WORKERS,
     ONCE,
     ALL,
 )
@@ -101,6 +108,7 @@ BY_NAME = {faults.name: faults for faults in EVERY}
 SLOW = (0, 1, 20, 70, 400)
 QUICK = (0, 1, 5)
 """Seconds between changes; quick where workers race, so that no lease runs out while its holder waits."""
+HECTIC = Calm(changes=1, looks=2, few=1)
 STALLED = 150
 """Seconds that a worker stands still: longer than patience, shorter than a lease."""
 PUT_DOWN = 4
@@ -110,7 +118,7 @@ NARROW_CHANGES, WIDE_CHANGES = 3, 6
 
 def run(seed: int, faults: Faults, wide: bool) -> World:
     """One schedule to its end: everything delivered (or lost, and reconciled), and time has passed."""
-    world = World(seed, "0s" if seed % 3 == 0 else "5m")
+    world = World(seed, "0s" if seed % 3 == 0 else "5m", HECTIC if faults.storm else CALM)
     longest = max(QUICK if faults.workers > 1 else SLOW)
     changes = Changes(world.azure, world.random, wide, faults.needs_reconcile, longest)
     _begin(world, changes, faults)

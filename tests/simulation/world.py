@@ -6,7 +6,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 
 from lami.channels.channel import Alert
@@ -14,13 +14,14 @@ from lami.core.ids import ResourceId
 from lami.core.model import Actor, Finding, HolderState, PrincipalState, Subject
 from lami.core.policy import Policy, parse
 from lami.errors import LamiError, Permanent, Temporary
+from lami.pace import CALM, Calm
 from lami.queries import FindingQuery
 from lami.reconcile import Report
 from lami.schedule import reconcile_now, take_baseline, take_baseline_if_none
 from lami.service import Outcome
 from lami.settings import Settings, packaged_policy
 from lami.store.books import Books
-from lami.store.due import DueList
+from lami.store.due import SHARDS
 from lami.store.table import Operation, Row, StoreUnavailable, Table
 from lami.wiring import Lami, Watch, assemble
 from tests.simulation import promises
@@ -129,7 +130,7 @@ class Operator:
 class World:
     """A lami, its Azure and its channels, all from one seed."""
 
-    def __init__(self, seed: int, grace: str = "5m") -> None:
+    def __init__(self, seed: int, grace: str = "5m", calm: Calm = CALM) -> None:
         self.random = random.Random(seed + 1)
         self.trouble = Trouble(self.random)
         self.azure = SimulatedAzure(seed, self.trouble)
@@ -139,6 +140,7 @@ class World:
             Listener(name, self.trouble, self.azure.clock) for name in ("teams", "email")
         )
         self.settings = Settings(frozenset({SUB, OTHER_SUB}), policy=_policy(grace), auth="none")
+        self.calm = calm
         self.operator = Operator()
         self.at_first: dict[ResourceId, set[str]] = {}
         """By holder, the keys of the access that stood when the baseline was taken."""
@@ -155,8 +157,10 @@ class World:
         self.lami = self._start()
 
     def _start(self) -> Lami:
-        azure = self.azure
-        return assemble(self.settings, self.table, azure, self.channels, Watch(), azure.clock, azure.sleep)
+        azure, clock, sleep = self.azure, self.azure.clock, self.azure.sleep
+        return assemble(
+            self.settings, self.table, azure, self.channels, Watch(), clock, sleep, calm=self.calm
+        )
 
     # --- what lami is made to do ---
 
@@ -265,16 +269,21 @@ class World:
         """Without faults: until nothing is due any longer, and at least so many minutes."""
         self.quiet()
         end, last = self.azure.now + timedelta(minutes=minutes), self.azure.now + SOON
-        due = DueList(self.memory)
         for _ in range(500):
-            times = [item.at for item in due.all() if item.at <= last]
-            if not times:
+            at = self._soonest()
+            if at is None or at > last:
                 break
-            self.azure.now = max(self.azure.now, min(times)) + timedelta(seconds=1)
+            self.azure.now = max(self.azure.now, at) + timedelta(seconds=1)
             self.lami.service.walk()
         else:
             raise AssertionError("something is due for ever")
         self.azure.now = max(self.azure.now, end)
+
+    def _soonest(self) -> datetime | None:
+        """When the next item is due. A row's key begins with its time, in milliseconds."""
+        keys = [min(self.memory.partitions.get(f"due|{shard}") or [""]) for shard in SHARDS]
+        times = [int(key.split("|")[0]) for key in keys if key]
+        return datetime.fromtimestamp(min(times) / 1000, UTC) if times else None
 
     def quiet(self) -> None:
         """No further faults."""
