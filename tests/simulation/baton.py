@@ -18,7 +18,10 @@ class Baton:
         self._random = random
         self._alive: list[LockType] = []
         self._mine: dict[int, LockType] = {}
+        self._parked: list[LockType] = []
         self._stays = 0.0
+        self.woken: Callable[[], None] = lambda: None
+        """What happens before one that was parked goes on."""
         self._failed: list[BaseException] = []
 
     def run(self, jobs: Sequence[Callable[[], None]]) -> None:
@@ -53,6 +56,15 @@ class Baton:
             following.release()
             mine.acquire()
 
+    def park(self) -> None:
+        """Stand still until all others have come to their ends: a process that was suspended."""
+        mine = self._mine.get(get_ident())
+        if mine is not None and len(self._alive) > 1:
+            self._alive.remove(mine)
+            self._parked.append(mine)
+            self._random.choice(self._alive).release()
+            mine.acquire()
+
     @property
     def running(self) -> bool:
         """Whether workers race at the moment."""
@@ -68,4 +80,7 @@ class Baton:
         finally:
             del self._mine[get_ident()]
             self._alive.remove(turn)
+            if not self._alive and self._parked:
+                self._alive, self._parked = self._parked, []
+                self.woken()
             (self._random.choice(self._alive) if self._alive else ended).release()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 from lami.core.ids import ResourceId
 from lami.core.model import Attached, IdentityHolder
@@ -12,6 +12,7 @@ from tests.simulation.azure import (
     CONTRIBUTOR,
     NARROW,
     OTHER_SUB,
+    START,
     TENANT_GROUP,
     TIDY,
     TIDY_ALL,
@@ -39,10 +40,18 @@ class Changes:
     wide: bool
     unannounced: bool
     longest: int
+    kinds: list[Callable[[Changes], None]] = field(default_factory=list)
+    focused: list[bool] = field(default_factory=list)
 
     def begin(self) -> None:
         """The estate as it stands before anybody watches it."""
         azure, random = self.azure, self.random
+        kinds = [*NARROW_KINDS, *(UNANNOUNCED * self.unannounced), *(WIDE_KINDS * self.wide)]
+        if random.random() < 0.5:
+            # A few kinds, again and again on the same: what goes wrong between two of them shows sooner.
+            kinds = random.sample(kinds, 3)
+            self.focused.append(True)
+        self.kinds.extend(kinds)
         for app in (APP, OTHER_APP) if self.wide else (APP,):
             principal = azure.put_app(app)
             for number in range(2):
@@ -60,8 +69,7 @@ class Changes:
 
     def happen(self) -> None:
         """One thing happens."""
-        kinds = [*(NARROW_KINDS + self.unannounced * UNANNOUNCED), *(self.wide * WIDE_KINDS)]
-        self.random.choice(kinds)(self)
+        self.random.choice(self.kinds)(self)
 
     # --- the app ---
 
@@ -198,8 +206,12 @@ class Changes:
         return self.random.choice((APP.subscription, OTHER_SUB)) if self.wide else APP.subscription
 
     def _grants(self) -> Sequence[ResourceId]:
-        found = sorted(self.azure.present.assignments, key=lambda id: id.key)
-        return [id for id in found if id.subscription or self.unannounced]
+        """Those that may be revoked; the newest alone where a few kinds happen on the same."""
+        found = sorted(self.azure.present.assignments.values(), key=lambda one: one.id.key)
+        found = [one for one in found if one.id.subscription or self.unannounced]
+        if self.focused:
+            found = sorted(found, key=lambda one: one.created or START)[-1:]
+        return [one.id for one in found]
 
     def _new(self, app: ResourceId) -> IdentityHolder:
         return IdentityHolder(app, "logicApp", self.azure.new_guid())

@@ -1,41 +1,55 @@
 """Mutants: each leaves out one rule that something failed without, and the simulation notices.
 
-A mutant is a patch of a function's source, compiled in memory and put in the function's place.
+A mutant is a patch of a function's source, compiled in memory and put in the function's place. For each a kind
+of schedule is known and the first seed, from 0 on, that shows it: so many schedules it took.
+`python -m tests.simulation.mutants` looks for all of them anew and prints how many.
 """
 
 from __future__ import annotations
 
+import argparse
 import inspect
+import logging
+import multiprocessing
+import os
+import sys
 import textwrap
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FunctionType
 from typing import cast
 
-from lami import drain, handling, routing
-from lami.core import belief, decide_holder, decide_principal
+from lami import handling, routing, sweep
+from lami.core import belief, decide_holder, decide_principal, decide_role, messages, terms
 from lami.core import draft as drafts
 from lami.core.model import PrincipalState
+from lami.drain import Drain
+from lami.reconcile import Reconciler
 from lami.routing import Router
+from lami.service import Service
 from lami.store import books
 from lami.store.books import Books
 from lami.store.index import Index
-from tests.simulation.schedules import CRASH, FAIL, LAG, NONE, ONCE, WORKERS, WORKERS_CRASH, Faults
+from tests.simulation.many import judge
+
+SEARCH = 400
+"""How many seeds are tried in a test where the code has changed since and the known one shows nothing."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Mutant:
-    """`old` in the source of `function` becomes `new`; `faults`, `wide`, `seed`: a schedule that shows it.
+    """What is left out, by replacements in the source of one function; and a schedule that shows it.
 
-    `seed` is the first from 0 on that does, so it is the number of schedules that it took, less one.
+    Each edit is old text, which stands there exactly once, and new. `seed` is the first from 0 on that shows
+    it in schedules of this kind and width, so it is the number of schedules that it took, less one.
     """
 
     name: str
     function: object
-    old: str
-    new: str
-    faults: Faults
+    edits: tuple[tuple[str, str], ...]
+    kind: str
     wide: bool = False
     seed: int = 0
 
@@ -44,11 +58,11 @@ class Mutant:
         """Run with the mutant in the function's place."""
         function = cast(FunctionType, self.function)
         source = textwrap.dedent(inspect.getsource(function))
-        assert source.count(self.old) == 1, f"{self.name}: the source has changed; renew the patch"
+        for old, new in self.edits:
+            assert source.count(old) == 1, f"{self.name}: the source has changed; renew the patch"
+            source = source.replace(old, new)
         made: dict[str, object] = {}
-        code = compile(
-            "from __future__ import annotations\n" + source.replace(self.old, self.new), self.name, "exec"
-        )
+        code = compile("from __future__ import annotations\n" + source, self.name, "exec")
         exec(code, function.__globals__, made)
         made_of = made[function.__name__]
         mutated = cast(FunctionType, made_of.fget if isinstance(made_of, property) else made_of)
@@ -59,160 +73,431 @@ class Mutant:
         finally:
             function.__code__ = original
 
+    def shown_by(self, seed: int) -> bool:
+        """Whether something does not hold at the end of a schedule, or it does not come to its end."""
+        return judge(self.kind, self.wide, seed) is not None
+
+    def first(self, seeds: range) -> int | None:
+        """The first of these seeds whose schedule shows it."""
+        with self.alive():
+            return next((seed for seed in seeds if self.shown_by(seed)), None)
+
 
 _shed = cast(property, PrincipalState.__dict__["shed"]).fget
 
 MUTANTS: tuple[Mutant, ...] = (
+    # --- order of load, look and commit ---
     Mutant(
         "head's etag not demanded",
         books._head,
-        "return Replace(rows.HEAD, rows.head(after), etag)",
-        "return Put(rows.HEAD, rows.head(after))",
-        WORKERS,
+        (
+            (
+                "return Replace(rows.HEAD, rows.head(after), etag)",
+                "return Put(rows.HEAD, rows.head(after))",
+            ),
+        ),
+        "workers",
         wide=True,
-        seed=9,
     ),
+    Mutant(
+        "look before load",
+        handling.handle,
+        (
+            (
+                "step = _judge(tools, loaded, stimulus, resource, where)",
+                "seen = _look(tools, loaded.book, stimulus, resource, where)\n"
+                "        loaded = tools.books.load(subject)\n"
+                "        decision = None if seen.ignored else _decide(tools, loaded.book, stimulus, seen)\n"
+                "        step = Handled(loaded, 'ignored' if seen.ignored else 'duplicate', seen.ignored)\n"
+                "        if decision is not None:\n"
+                "            step = _Step(decision, seen.strangers)",
+            ),
+        ),
+        "a worker stalls",
+    ),
+    # --- whose assignment ---
     Mutant(
         "the second principal of a reused name not indexed",
         Index.add_principal,
-        "self._table.transact(",
-        "self.principals_of(assignment) or self._table.transact(",
-        NONE,
-        seed=353,
+        (("self._table.transact(", "self.principals_of(assignment) or self._table.transact("),),
+        "none",
     ),
     Mutant(
-        "grants not sent to a holder that has shed the principal",
-        decide_principal._spread,
-        "if gone_or_new or known != after.terms:",
-        "if carrier.carries and (gone_or_new or known != after.terms):",
-        NONE,
-        seed=10,
-    ),
-    Mutant(
-        "message versions ignored by holders",
-        decide_holder._grants,
-        "if before is None or said.version <= before.version:",
-        "if before is None:",
-        WORKERS,
-        wide=True,
-        seed=670,
+        "index row written after the look",
+        handling._list,
+        (("    if unknown:\n        listed = _listed(tools, book, subscriptions)\n", ""),),
+        "a worker stalls",
     ),
     Mutant(
         "delete of an unknown assignment dropped at once",
         Router.unknown,
-        "if self._patient(change):",
-        "if True:",
-        LAG,
-        seed=21,
-    ),
-    Mutant(
-        "absence of what was never seen not remembered",
-        decide_principal._memory,
-        "gone_at=held.newest if held.gone else None",
-        "gone_at=None",
-        ONCE,
-        wide=True,
-        seed=811,
+        (("if self._patient(change):", "if True:"),),
+        "lag",
     ),
     Mutant(
         "another principal that a look shows is not handled",
         routing.handle_for,
-        "(*principals, *(s for s in done.strangers if s not in principals))",
-        "principals",
-        ONCE,
-        seed=1536,
+        (("(*principals, *(s for s in done.strangers if s not in principals))", "principals"),),
+        "once",
     ),
-    Mutant(
-        "no gate",
-        Books.commit,
-        "if decision.gate:",
-        "if False:",
-        NONE,
-        seed=1,
-    ),
-    Mutant(
-        "outbox row not in the transaction",
-        Books.commit,
-        "operations.append(Create(rows.owed_key(decision.owed.id), rows.pack(decision.owed)))",
-        "pass",
-        CRASH,
-        seed=0,
-    ),
+    # --- what is believed ---
     Mutant(
         "unknown taken as absent",
         handling._known,
-        'raise Temporary(f"Azure could not be read: {look.reason}", look.retry_after)',
-        "return Absent()",
-        FAIL,
-        seed=81,
+        (
+            (
+                'raise Temporary(f"Azure could not be read: {look.reason}", look.retry_after)',
+                "return Absent()",
+            ),
+        ),
+        "fail",
     ),
     Mutant(
-        "older revision replaces a newer index row",
-        Index.put_finding,
-        ".finding.revision >= finding.revision",
-        ".finding.revision > 10**9",
-        WORKERS,
+        "a failed listing of a principal's grants taken for none",
+        handling._listed,
+        (
+            (
+                'raise Temporary(f"Azure could not be read: {listed.reason}", listed.retry_after)',
+                "return ()",
+            ),
+        ),
+        "fail",
+    ),
+    Mutant(
+        "staleness of a look judged only against its own event",
+        belief.present,
+        (("if memory.seen is not None and shown < memory.seen:", "if False:"),),
+        "once",
+    ),
+    Mutant(
+        "staleness of an absence judged only against its own event",
+        belief.absent,
+        (("(memory.newest is None or told.at >= memory.newest)", "True"),),
+        "once",
+    ),
+    Mutant(
+        "absence of a grant that was seen not remembered",
+        decide_principal._memory,
+        (("None if held.present else held.newest", "None"),),
+        "once",
+    ),
+    Mutant(
+        "absence of what was never seen not remembered",
+        decide_principal._memory,
+        (("gone_at=held.newest if held.gone else None", "gone_at=None"),),
+        "once",
         wide=True,
-        seed=153,
-    ),
-    Mutant(
-        "orphan by principalType",
-        _shed,
-        "return bool(self.carriers) and not any(c.carries for c in self.carriers.values())",
-        'return self.type == "Unknown"',
-        NONE,
-        seed=0,
-    ),
-    Mutant(
-        "debts crossed off that were not met",
-        drain.Drain._cross_off,
-        "if (subject, owed.id) not in around.met:",
-        "if False:",
-        WORKERS_CRASH,
-        wide=True,
-        seed=125,
-    ),
-    Mutant(
-        "alerts told without a claim",
-        drain.Drain._claim,
-        "self._tools.books.claim(around.books[subject], left, now + LEASE)",
-        "around.books[subject]",
-        WORKERS,
-        wide=True,
-        seed=0,
-    ),
-    Mutant(
-        "noting what was told settles findings too",
-        drain.Drain._commit_note,
-        "draft.seal_note()",
-        "draft.seal(loaded.book.state)",
-        WORKERS_CRASH,
-        wide=True,
-        seed=77,
-    ),
-    Mutant(
-        "nothing owed for when grace has passed",
-        drafts.Draft._wait,
-        "if graces:",
-        "if False:",
-        NONE,
-        seed=2,
-    ),
-    Mutant(
-        "a channel that is down is forgotten",
-        drain.Drain._remains,
-        "around.left[subject, owed.id] = (",
-        "around.left[subject, owed.id] = () and (",
-        FAIL,
-        seed=3,
     ),
     Mutant(
         "look later not owed where the stamp leaves it open",
         belief.absent,
-        "return BELIEVE_FOR_NOW if seen_since else BELIEVE",
-        "return BELIEVE",
-        LAG,
+        (("return BELIEVE_FOR_NOW if seen_since else BELIEVE", "return BELIEVE"),),
+        "lag",
         wide=True,
-        seed=15,
+    ),
+    Mutant(
+        "a principal that returns believed at once",
+        belief.present,
+        (("    if returns:\n        return DOUBT\n", ""),),
+        "once",
+    ),
+    Mutant(
+        "patience that never begins where nothing told a time",
+        decide_holder._see,
+        (("newest=heard.newest or draft.now", "newest=heard.newest"),),
+        "loss",
+        wide=True,
+    ),
+    Mutant(
+        "a role believed at the first look",
+        decide_role.decide_role,
+        (("if isinstance(stimulus, Told):", "if False:"),),
+        "lag",
+    ),
+    # --- gate and outbox ---
+    Mutant("no gate", Books.commit, (("if decision.gate:", "if False:"),), "none"),
+    Mutant(
+        "gate in a transaction before",
+        Books.commit,
+        (
+            (
+                'operations.append(Create(gate, {"version": after.version}))',
+                "try:\n"
+                '            self._table.transact(after.subject.partition, [Create(gate, {"version": 0})])\n'
+                "        except Conflict as conflict:\n"
+                "            raise Repeated from conflict",
+            ),
+        ),
+        "crash",
+    ),
+    Mutant(
+        "gate in a transaction after",
+        Books.commit,
+        (
+            ("if decision.gate:", "if self._table.get(after.subject.partition, gate):\n        raise Repeated\n    if False:"),
+            (
+                "    gone = {operation.key",
+                "    if decision.gate:\n"
+                '        self._table.transact(after.subject.partition, [Put(gate, {"version": 0})])\n'
+                "    gone = {operation.key",
+            ),
+        ),
+        "crash",
+    ),
+    Mutant(
+        "outbox row not written",
+        Books.commit,
+        (
+            (
+                "operations.append(Create(rows.owed_key(decision.owed.id), rows.pack(decision.owed)))",
+                "pass",
+            ),
+        ),
+        "crash",
+    ),
+    Mutant(
+        "outbox written after",
+        Books.commit,
+        (
+            (
+                "operations.append(Create(rows.owed_key(decision.owed.id), rows.pack(decision.owed)))",
+                "pass",
+            ),
+            (
+                "    gone = {operation.key",
+                "    if decision.owed is not None:\n"
+                "        row = Create(rows.owed_key(decision.owed.id), rows.pack(decision.owed))\n"
+                "        etags = {**etags, **self._table.transact(after.subject.partition, [row])}\n"
+                "    gone = {operation.key",
+            ),
+        ),
+        "crash",
+    ),
+    # --- messages ---
+    Mutant(
+        "grants not sent to a holder that has shed the principal",
+        decide_principal._spread,
+        (
+            (
+                "if gone_or_new or known != after.terms:",
+                "if carrier.carries and (gone_or_new or known != after.terms):",
+            ),
+        ),
+        "none",
+    ),
+    Mutant(
+        "grants without everything ever accepted",
+        messages.compose,
+        (
+            (
+                "grants, bare(state.terms), cause)",
+                "grants, {a.key: bare(state.terms)[a.key] for _, a, _ in grants if a.key in state.terms}, cause)",
+            ),
+        ),
+        "crash",
+    ),
+    Mutant(
+        "message versions ignored by holders",
+        decide_holder._grants,
+        (("if before is None or said.version <= before.version:", "if before is None:"),),
+        "workers",
+        wide=True,
+    ),
+    Mutant(
+        "message versions ignored by principals",
+        decide_principal._carries,
+        (("if before is not None and said.version <= before.version:", "if False:"),),
+        "workers",
+        wide=True,
+    ),
+    Mutant(
+        "message versions ignored by identities",
+        decide_holder._attaches,
+        (("if before is not None and said.version <= before.version:", "if False:"),),
+        "workers",
+        wide=True,
+    ),
+    Mutant(
+        "terms go by who spoke last",
+        terms.merge,
+        (("term.count > held.count", "term.count != held.count"),),
+        "workers and operator",
+        wide=True,
+    ),
+    # --- debts ---
+    Mutant(
+        "digest paid before alerts",
+        Drain.pay,
+        (("    self._index(around)\n", ""), ("    self._alerts(around)\n", "    self._index(around)\n    self._alerts(around)\n")),
+        "given up",
+    ),
+    Mutant(
+        "debts crossed off that were not met",
+        Drain._cross_off,
+        (("if (subject, owed.id) not in around.met:", "if False:"),),
+        "workers that crash",
+        wide=True,
+    ),
+    Mutant(
+        "alerts told without a claim",
+        Drain._claim,
+        (
+            (
+                "self._tools.books.claim(around.books[subject], left, now + LEASE)",
+                "around.books[subject]",
+            ),
+        ),
+        "workers",
+        wide=True,
+    ),
+    Mutant(
+        "noting what was told settles findings too",
+        Drain._commit_note,
+        (("draft.seal_note()", "draft.seal(loaded.book.state)"),),
+        "workers that crash",
+        wide=True,
+    ),
+    Mutant(
+        "a channel that is down is forgotten",
+        Drain._remains,
+        (("around.left[subject, owed.id] = (", "around.left[subject, owed.id] = () and ("),),
+        "fail",
+    ),
+    Mutant(
+        "every finding an alert of its own",
+        Drain._alerts_of,
+        (("stories.setdefault(one.finding.thread, [])", "stories.setdefault(one.finding.id, [])"),),
+        "none",
+    ),
+    Mutant(
+        "older revision replaces a newer index row",
+        Index.put_finding,
+        ((".finding.revision >= finding.revision", ".finding.revision > 10**9"),),
+        "workers",
+        wide=True,
+    ),
+    Mutant(
+        "nothing owed for when grace has passed",
+        drafts.Draft._wait,
+        (("if graces:", "if False:"),),
+        "none",
+    ),
+    # --- the operator ---
+    Mutant(
+        "an acceptance without its due row",
+        Service.accept,
+        (("    self._due.add([watch])\n", ""),),
+        "operator and crashes",
+    ),
+    Mutant(
+        "the end of an acceptance forgotten",
+        drafts.Draft.accept,
+        (("if acceptance.until is not None:", "if False:"),),
+        "operator",
+    ),
+    Mutant(
+        "a withdrawal kept to oneself",
+        decide_holder._accepted,
+        (('draft.tell("carries", Subject("principal", principal))', "pass"),),
+        "operator",
+    ),
+    # --- what is found and expected ---
+    Mutant(
+        "orphan by principalType",
+        _shed,
+        (
+            (
+                "return bool(self.carriers) and not any(c.carries for c in self.carriers.values())",
+                'return self.type == "Unknown"',
+            ),
+        ),
+        "none",
+    ),
+    Mutant(
+        "what is seen first is expected, whoever saw it",
+        decide_principal.decide_principal,
+        (("isinstance(stimulus, Taken) and (book.version == 0", "(book.version == 0"),),
+        "none",
+        wide=True,
+    ),
+    Mutant(
+        "what is left behind is folded",
+        decide_principal._fold,
+        (("    if state.shed:\n        return state\n", ""),),
+        "none",
+    ),
+    # --- reconcile and baseline ---
+    Mutant(
+        "a run of reconcile without its due row",
+        Reconciler.run,
+        (("    self._due.add(leases)\n", ""),),
+        "reconcile",
+    ),
+    Mutant(
+        "a subject reconciled without its due row",
+        Reconciler._handle_one,
+        (("    self._due.add([watch])\n", ""),),
+        "reconcile",
+    ),
+    Mutant(
+        "partial listing taken for whole",
+        Reconciler._list_one,
+        (
+            ("        if isinstance(holder, Unknown):\n            return holder\n", "        if isinstance(holder, Unknown):\n            continue\n"),
+            ("        if isinstance(line, Unknown):\n            return line\n", "        if isinstance(line, Unknown):\n            continue\n"),
+        ),
+        "take",
+    ),
+    # --- storms ---
+    Mutant(
+        "a sweep's listing trusted after another wrote the book",
+        sweep.Sweeper._one,
+        (("at_work.alone.add(subject)", "at_work.loaded[subject] = self._tools.books.load(subject)\n            return self._one(swept, at_work, subject, stimulus, resource)"),),
+        "storm and workers",
     ),
 )
+"""What DESIGN's table and the issue name and is not among them, and why:
+
+- *Message applied twice*: makes no difference by construction, and so cannot be noticed. Terms are merged by
+  the larger count (`lami.core.terms.merge`), what a sender says replaces what it said, and a turn is only what
+  differs from before. The mutant of that code is "terms go by who spoke last".
+- *Partial listing retires*: a listing only says which books to handle, and handling looks again
+  (`lami.handling._look`). The mutants of that are "a failed listing of a principal's grants taken for none",
+  and, for the baseline, which is taken of what was listed, "partial listing taken for whole".
+"""
+
+
+def search(number: int, seeds: range) -> int | None:
+    """The first of these seeds that shows a mutant, in a process of its own."""
+    logging.disable(logging.CRITICAL)
+    return MUTANTS[number].first(seeds)
+
+
+def main() -> int:
+    """Look for each mutant from seed 0 on, and print how many schedules it took to notice it."""
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation.mutants", description=main.__doc__)
+    parser.add_argument("name", nargs="?", default="", help="only mutants whose name contains this")
+    parser.add_argument("--most", type=int, default=8_000, help="how many schedules to try")
+    wanted, missed = parser.parse_args(), 0
+    chunk = 40
+    with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
+        for number, mutant in enumerate(MUTANTS):
+            if wanted.name not in mutant.name:
+                continue
+            found = None
+            step = chunk * (os.cpu_count() or 1) * 2
+            for start in range(0, wanted.most, step):
+                spans = [range(at, at + chunk) for at in range(start, start + step, chunk)]
+                shown = pool.map(search, [number] * len(spans), spans)
+                found = next((seed for seed in shown if seed is not None), None)
+                if found is not None:
+                    break
+            missed += found is None
+            width = "wide" if mutant.wide else "narrow"
+            took = f"{found + 1:,} schedules" if found is not None else f"not in {wanted.most:,}"
+            print(f"{mutant.name}: {took} ({width}, {mutant.kind})", flush=True)
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

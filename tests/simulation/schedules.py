@@ -223,17 +223,18 @@ def _meanwhile(world: World, faults: Faults) -> None:
 def _race(world: World, changes: Changes, left: int, faults: Faults) -> None:
     """Changes while workers handle the events of those before, each event by several of them."""
     going = [True]
-    left_to_stall = [world.random.randint(1, 250)] if faults.stalls else []
+    left_to_stall = [world.random.randint(1, 120)] if faults.stalls else []
 
     def pause() -> None:
-        """Somebody else's turn; once, with a long time in between."""
+        """Somebody else's turn; once, one stands still meanwhile, until all others are done."""
         world.baton.pause()
         if left_to_stall:
             left_to_stall[0] -= 1
             if not left_to_stall[0]:
-                world.azure.sleep(STALLED)
                 left_to_stall.clear()
+                world.baton.park()
 
+    world.baton.woken = lambda: world.azure.sleep(STALLED)
     world.trouble.pause = pause
 
     def azure() -> None:
