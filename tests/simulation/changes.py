@@ -12,7 +12,6 @@ from tests.simulation.azure import (
     CONTRIBUTOR,
     NARROW,
     OTHER_SUB,
-    START,
     TENANT_GROUP,
     TIDY,
     TIDY_ALL,
@@ -24,6 +23,8 @@ from tests.simulation.azure import (
 
 APP, OTHER_APP, LATE_APP = app_id("a"), app_id("b", OTHER_SUB), app_id("c")
 SHARED, SPARE = identity_id("shared"), identity_id("spare", OTHER_SUB)
+HOT = "5e1b0c9a-7d0c-4c0e-9f57-0d6a1c2b3e4f"
+"""The name of an assignment that is used again and again."""
 STRANGER = "0c4f2b6e-0d8e-4c43-8ccd-1f2f3a4b5c6d"
 """A principal that no logic app ever carried."""
 
@@ -41,23 +42,34 @@ class Changes:
     unannounced: bool
     longest: int
     kinds: list[Callable[[Changes], None]] = field(default_factory=list)
-    focused: list[bool] = field(default_factory=list)
 
     def begin(self) -> None:
         """The estate as it stands before anybody watches it."""
-        azure, random = self.azure, self.random
         kinds = [*NARROW_KINDS, *(UNANNOUNCED * self.unannounced), *(WIDE_KINDS * self.wide)]
-        if random.random() < 0.5:
+        if self.random.random() < 0.6:
             # A few kinds, again and again on the same: what goes wrong between two of them shows sooner.
-            kinds = random.sample(kinds, 3)
-            self.focused.append(True)
+            kinds = self.random.sample(kinds, 3) if self.wide else list(self.random.choice(FAMILIES))
         self.kinds.extend(kinds)
+        if Changes.toggle_identity in kinds:
+            self._begin_with_identity()
+        else:
+            self._begin_with_apps()
+
+    def _begin_with_identity(self) -> None:
+        """The one holder is a user-assigned identity, which tells no times."""
+        principal = self.azure.put_identity(SHARED)
+        self.azure.grant(principal, NARROW, queue_scope(0))
+
+    def _begin_with_apps(self) -> None:
+        azure, random = self.azure, self.random
         for app in (APP, OTHER_APP) if self.wide else (APP,):
             principal = azure.put_app(app)
             for number in range(2):
                 azure.grant(principal, NARROW, queue_scope(number, app.subscription))
             if random.random() < 0.3:
                 azure.grant(principal, CONTRIBUTOR, queue_scope(9, app.subscription))
+        if Changes.toggle_grant in self.kinds and random.random() < 0.5:
+            self.toggle_grant()
         if self.wide and random.random() < 0.7:
             principal = azure.put_identity(SHARED)
             azure.grant(principal, NARROW, queue_scope(4))
@@ -135,6 +147,34 @@ class Changes:
             self._sleep(0, 0, 90)
             self.azure.grant(self._principal(), NARROW, gone.scope, gone.name)
 
+    # --- one thing, again and again ---
+
+    def toggle_grant(self) -> None:
+        """One assignment's name is used and freed in turn, mostly by the same principal."""
+        scope = ResourceId(f"/subscriptions/{APP.subscription}/resourceGroups/rg")
+        hot = ResourceId(f"{scope.text}/providers/Microsoft.Authorization/roleAssignments/{HOT}")
+        if hot in self.azure.present.assignments:
+            self.azure.revoke(hot)
+        else:
+            app = self.azure.present.holders.get(APP)
+            mine = app.system if app and self.random.random() < 0.7 else ""
+            role = self.random.choice((NARROW, NARROW, CONTRIBUTOR))
+            self.azure.grant(mine or STRANGER, role, scope, HOT)
+
+    def toggle_app(self) -> None:
+        """The app is deleted and created in turn."""
+        if APP in self.azure.present.holders:
+            self.azure.delete(APP)
+        else:
+            self._put(self._new(APP))
+
+    def toggle_identity(self) -> None:
+        """A user-assigned identity is deleted and created in turn."""
+        if SHARED in self.azure.present.holders:
+            self.azure.delete(SHARED)
+        else:
+            self.azure.put_identity(SHARED)
+
     # --- roles ---
 
     def grant_own_role(self) -> None:
@@ -206,12 +246,8 @@ class Changes:
         return self.random.choice((APP.subscription, OTHER_SUB)) if self.wide else APP.subscription
 
     def _grants(self) -> Sequence[ResourceId]:
-        """Those that may be revoked; the newest alone where a few kinds happen on the same."""
-        found = sorted(self.azure.present.assignments.values(), key=lambda one: one.id.key)
-        found = [one for one in found if one.id.subscription or self.unannounced]
-        if self.focused:
-            found = sorted(found, key=lambda one: one.created or START)[-1:]
-        return [one.id for one in found]
+        found = sorted(self.azure.present.assignments, key=lambda id: id.key)
+        return [id for id in found if id.subscription or self.unannounced]
 
     def _new(self, app: ResourceId) -> IdentityHolder:
         return IdentityHolder(app, "logicApp", self.azure.new_guid())
@@ -258,4 +294,12 @@ WIDE_KINDS = (
     Changes.delete_identity,
     Changes.attach_to_both,
 )
+FAMILIES = (
+    (Changes.toggle_grant,),
+    (Changes.toggle_grant, Changes.toggle_grant, Changes.recreate),
+    (Changes.toggle_app, Changes.toggle_app, Changes.redeploy_in_place, Changes.grant_narrow),
+    (Changes.recreate, Changes.grant_narrow, Changes.revoke),
+    (Changes.toggle_identity, Changes.toggle_identity, Changes.grant_narrow),
+)
+"""What happens to one holder, or to one assignment, where a schedule keeps to that."""
 UNANNOUNCED = (Changes.grant_above, Changes.revoke_above)
