@@ -35,12 +35,16 @@ bench: .venv/.stamp-run ## what lami costs here, beside the least that it could 
 	@.venv/bin/lami bench $(ARGS)
 
 .PHONY: simulate
-simulate: .venv/.stamp-test ## the random schedules of one seed again (SEED=7), every kind of fault
-	@.venv/bin/python -m tests.simulation $(or $(SEED),0)
+simulate: .venv/.stamp-test ## the random schedules of one seed again (SEED=7; KIND="once" WIDTH=narrow: only that)
+	@.venv/bin/python -m tests.simulation $(or $(SEED),0) --kind "$(KIND)" --width "$(WIDTH)"
 
 .PHONY: simulate-long
-simulate-long: .venv/.stamp-test ## very many random schedules (COUNT=62500 seeds of 16 kinds: a million, some 9 hours)
-	@.venv/bin/python -m tests.simulation 0 $(or $(COUNT),62500)
+simulate-long: .venv/.stamp-test ## a million random schedules on all cores, some 4 hours on two (SEED=: from there on)
+	@.venv/bin/python -m tests.simulation $(or $(SEED),0) --count $(or $(COUNT),1000000)
+
+.PHONY: mutants
+mutants: .venv/.stamp-test ## how many schedules it takes to notice each rule that is left out
+	@.venv/bin/python -m tests.simulation.mutants
 
 .PHONY: fuzz-long
 fuzz-long: test-env ## tests/properties with many and ever new cases (CASES=100000, an hour on a quiet core)

@@ -11,6 +11,7 @@ from lami.core.ids import ResourceId
 from lami.errors import LamiError
 from lami.service import Outcome
 from lami.store.books import Books
+from lami.store.index import SHARDS
 from lami.store.sqlite import SqliteTable
 from lami.store.table import Table
 from lami.wiring import Watch, assemble
@@ -56,7 +57,8 @@ def test_workers_that_share_a_store_neither_lose_nor_double(seed: int, tmp_path:
     assert {outcome.outcome for outcome in outcomes} <= {"recorded", "duplicate", "deferred"}
     books = Books(table)
     subjects = world.lami.queries.subjects((SUB,))
-    world.memory = copied(table, [subject.partition for subject in subjects])
+    index = [f"{one}|{shard}" for one in ("findings", "day|2026-11-24") for shard in SHARDS]
+    world.memory = copied(table, [*(subject.partition for subject in subjects), *index])
     assert world.violations() == []
     for channel in world.channels:
         assert len(channel.told) == len(set(channel.told))

@@ -13,7 +13,7 @@ from lami.channels.channel import Alert
 from lami.core.ids import ResourceId
 from lami.core.model import Actor, Finding, HolderState, PrincipalState, Subject
 from lami.core.policy import Policy, parse
-from lami.errors import LamiError, Permanent, Temporary
+from lami.errors import LamiError, Temporary
 from lami.pace import CALM, Calm
 from lami.queries import FindingQuery
 from lami.reconcile import Report
@@ -25,13 +25,14 @@ from lami.store.due import SHARDS
 from lami.store.table import Operation, Row, StoreUnavailable, Table
 from lami.wiring import Lami, Watch, assemble
 from tests.simulation import promises
-from tests.simulation.azure import OTHER_SUB, SUB, SimulatedAzure
+from tests.simulation.azure import CONTRIBUTOR, OTHER_SUB, START, SUB, SimulatedAzure
 from tests.simulation.baton import Baton
 from tests.simulation.memory_table import MemoryTable
 from tests.simulation.trouble import Crash, Trouble
 
 ROBIN = Actor("user", "robin", "Robin")
 """The operator."""
+TIMER = timedelta(seconds=30)
 SOON = timedelta(hours=6)
 """What is due later than this from now does not belong to a schedule: it has ended before."""
 
@@ -86,7 +87,7 @@ class Telling:
     troubles: int
 
 
-@dataclass(slots=True)
+@dataclass
 class Listener:
     """A channel that remembers what it was told. It may be down, refuse, or accept and then fail."""
 
@@ -94,21 +95,21 @@ class Listener:
     trouble: Trouble
     clock: Callable[[], datetime]
     fails: float = 0.0
+    failures: Sequence[LamiError] = (Temporary("simulated failure"),)
+    times_out: float = 0.0
     told: list[tuple[str, str]] = field(default_factory=list)
     alerts: list[Alert] = field(default_factory=list)
     tellings: list[Telling] = field(default_factory=list)
 
     def send(self, alert: Alert) -> None:
         self.trouble.step()
-        if self.trouble.strikes(self.fails / 2):
-            raise self.trouble.random.choice(
-                (Temporary("simulated failure"), Temporary("429", 40), Permanent("simulated refusal"))
-            )
+        if self.trouble.strikes(self.fails):
+            raise self.trouble.random.choice(self.failures)
         self.alerts.append(alert)
         self.told += [(finding.id, finding.telling) for finding in alert.findings]
         now, troubles = self.clock(), self.trouble.happened
         self.tellings += [Telling(finding.id, now, troubles) for finding in alert.findings]
-        if self.trouble.strikes(self.fails / 2):
+        if self.trouble.strikes(self.times_out):
             raise Temporary("timed out, and yet it was heard")
         self.trouble.step()
 
@@ -149,7 +150,7 @@ class World:
         self.unreported = False
         """Whether something may have happened that no event told lami of, or none in the end."""
         self.given_up = False
-        """Whether an event may have been given up by Event Grid after lami had begun with it."""
+        """Whether an event was given up by Event Grid, perhaps after lami had begun with it."""
         self.wrong: list[str] = []
         """What did not hold while the schedule ran."""
         self.baton = Baton(self.random)
@@ -178,6 +179,7 @@ class World:
     def take(self) -> None:
         """Take the baseline."""
         assert not take_baseline(self.lami, Actor("user", "tester", "Tester")).partial
+        self._sanction()
 
     def take_at_last(self) -> None:
         """Take the baseline as `lami serve` does at its start, again and again until there is one.
@@ -186,9 +188,15 @@ class World:
         """
         for _ in range(200):
             if self.attempt(self._take_if_none) and self._taken():
-                return
+                return self._sanction()
             self.azure.sleep(60)
         raise AssertionError("the baseline is never taken")
+
+    def _sanction(self) -> None:
+        """What stands when the baseline is taken is expected, however broad."""
+        for one in self.azure.present.assignments.values():
+            if one.role.id == CONTRIBUTOR.id:
+                self.operator.sanctioned.add(one.access.key)
 
     def _take_if_none(self) -> None:
         take_baseline_if_none(self.lami)
@@ -221,7 +229,9 @@ class World:
     def deliver_all(self, duplicates: int = 1, shuffle: bool = False, gives_up: float = 0.0) -> None:
         """Deliver all events raised so far until each is acknowledged `duplicates` times.
 
-        `gives_up` is the share of failed deliveries after which an event never comes again.
+        `gives_up` is the share of failed deliveries after which an event never comes again: one event only.
+        Where the process dies between a commit and its debts, and neither that event comes again nor the
+        one that reverts what it told of, the digest is of the state before both, and reconcile sees nothing.
         """
         queue = [event for event in self.azure.events for _ in range(duplicates)]
         self.azure.events.clear()
@@ -232,8 +242,10 @@ class World:
                 return
             event = queue.pop(0)
             if self.deliver(event) is None:
-                if not gives_up or self.random.random() >= gives_up:
+                if self.given_up or self.random.random() >= gives_up:
                     queue.insert(self.random.randint(0, len(queue)), event)
+                else:
+                    self.given_up = True
                 self.azure.sleep(1)
         raise AssertionError("events are refused for ever")
 
@@ -273,7 +285,9 @@ class World:
             at = self._soonest()
             if at is None or at > last:
                 break
-            self.azure.now = max(self.azure.now, at) + timedelta(seconds=1)
+            # The walker's timer runs every 30 seconds.
+            start = max(self.azure.now, at)
+            self.azure.now = START + TIMER * ((start - START) // TIMER + 1)
             self.lami.service.walk()
         else:
             raise AssertionError("something is due for ever")
@@ -291,7 +305,7 @@ class World:
         self.azure.fail_reads = self.azure.break_off = 0.0
         self.azure.lag = timedelta()
         for channel in self.channels:
-            channel.fails = 0.0
+            channel.fails = channel.times_out = 0.0
 
     def reconcile(self) -> Report:
         """One whole run of reconcile."""
