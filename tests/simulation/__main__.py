@@ -15,7 +15,7 @@ def main() -> int:
     """Run the schedules of each kind for a span of seeds; exit 1 where something does not hold."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=main.__doc__)
     parser.add_argument("first", type=int, help="the first seed")
-    parser.add_argument("--count", type=int, default=0, help="how many schedules in all (default: one seed's)")
+    parser.add_argument("--count", type=int, default=0, help="how many schedules in all")
     parser.add_argument("--kind", choices=[*BY_NAME, ""], default="", help="one kind of fault only")
     parser.add_argument("--width", choices=["narrow", "wide", ""], default="", help="one width only")
     wanted = parser.parse_args()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 import uuid
+from _thread import get_ident
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -277,6 +278,7 @@ class SimulatedAzure:
     def _read(self) -> Unknown | None:
         self.trouble.step()
         self.reads += 1
+        self.trouble.looked = get_ident()
         if self.trouble.strikes(self.fail_reads):
             return self.random.choice(FAILURES)
         return None

@@ -299,6 +299,7 @@ FAMILIES = (
     (Changes.toggle_grant, Changes.toggle_grant, Changes.recreate),
     (Changes.toggle_app, Changes.toggle_app, Changes.redeploy_in_place, Changes.grant_narrow),
     (Changes.recreate, Changes.grant_narrow, Changes.revoke),
+    (Changes.switch_identity, Changes.switch_identity, Changes.redeploy_in_place),
     (Changes.toggle_identity, Changes.toggle_identity, Changes.grant_narrow),
 )
 """What happens to one holder, or to one assignment, where a schedule keeps to that."""

@@ -1,7 +1,7 @@
 """Mutants: each leaves out one rule that something failed without, and the simulation notices.
 
-A mutant is a patch of a function's source, compiled in memory and put in the function's place. For each a kind
-of schedule is known and the first seed, from 0 on, that shows it: so many schedules it took.
+A mutant is a patch of a function's source, compiled in memory and put in the function's place. For each a
+kind of schedule is known and the first seed, from 0 on, that shows it: so many schedules it took.
 `python -m tests.simulation.mutants` looks for all of them anew and prints how many.
 """
 
@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from types import FunctionType
 from typing import cast
 
-from lami import handling, routing, sweep
+from lami import handling, routing
 from lami.core import belief, decide_holder, decide_principal, decide_role, messages, terms
 from lami.core import draft as drafts
 from lami.core.model import PrincipalState
@@ -173,13 +173,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "staleness of an absence judged only against its own event",
         belief.absent,
         (("(memory.newest is None or told.at >= memory.newest)", "True"),),
-        "once",
+        "lag",
     ),
     Mutant(
         "absence of a grant that was seen not remembered",
         decide_principal._memory,
         (("None if held.present else held.newest", "None"),),
-        "once",
+        "lag",
     ),
     Mutant(
         "absence of what was never seen not remembered",
@@ -194,12 +194,6 @@ MUTANTS: tuple[Mutant, ...] = (
         (("return BELIEVE_FOR_NOW if seen_since else BELIEVE", "return BELIEVE"),),
         "lag",
         wide=True,
-    ),
-    Mutant(
-        "a principal that returns believed at once",
-        belief.present,
-        (("    if returns:\n        return DOUBT\n", ""),),
-        "once",
     ),
     Mutant(
         "patience that never begins where nothing told a time",
@@ -234,7 +228,10 @@ MUTANTS: tuple[Mutant, ...] = (
         "gate in a transaction after",
         Books.commit,
         (
-            ("if decision.gate:", "if self._table.get(after.subject.partition, gate):\n        raise Repeated\n    if False:"),
+            (
+                "if decision.gate:",
+                "if self._table.get(after.subject.partition, gate):\n        raise Repeated\n    if False:",
+            ),
             (
                 "    gone = {operation.key",
                 "    if decision.gate:\n"
@@ -294,27 +291,27 @@ MUTANTS: tuple[Mutant, ...] = (
                 "grants, {a.key: bare(state.terms)[a.key] for _, a, _ in grants if a.key in state.terms}, cause)",
             ),
         ),
-        "crash",
+        "a worker stalls",
     ),
     Mutant(
         "message versions ignored by holders",
         decide_holder._grants,
         (("if before is None or said.version <= before.version:", "if before is None:"),),
-        "workers",
+        "a worker stalls",
         wide=True,
     ),
     Mutant(
         "message versions ignored by principals",
         decide_principal._carries,
         (("if before is not None and said.version <= before.version:", "if False:"),),
-        "workers",
+        "a worker stalls",
         wide=True,
     ),
     Mutant(
         "message versions ignored by identities",
         decide_holder._attaches,
         (("if before is not None and said.version <= before.version:", "if False:"),),
-        "workers",
+        "a worker stalls",
         wide=True,
     ),
     Mutant(
@@ -328,7 +325,10 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "digest paid before alerts",
         Drain.pay,
-        (("    self._index(around)\n", ""), ("    self._alerts(around)\n", "    self._index(around)\n    self._alerts(around)\n")),
+        (
+            ("    self._index(around)\n", ""),
+            ("    self._alerts(around)\n", "    self._index(around)\n    self._alerts(around)\n"),
+        ),
         "given up",
     ),
     Mutant(
@@ -373,8 +373,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "older revision replaces a newer index row",
         Index.put_finding,
         ((".finding.revision >= finding.revision", ".finding.revision > 10**9"),),
-        "workers",
-        wide=True,
+        "a worker stalls",
     ),
     Mutant(
         "nothing owed for when grace has passed",
@@ -420,12 +419,6 @@ MUTANTS: tuple[Mutant, ...] = (
         "none",
         wide=True,
     ),
-    Mutant(
-        "what is left behind is folded",
-        decide_principal._fold,
-        (("    if state.shed:\n        return state\n", ""),),
-        "none",
-    ),
     # --- reconcile and baseline ---
     Mutant(
         "a run of reconcile without its due row",
@@ -443,17 +436,16 @@ MUTANTS: tuple[Mutant, ...] = (
         "partial listing taken for whole",
         Reconciler._list_one,
         (
-            ("        if isinstance(holder, Unknown):\n            return holder\n", "        if isinstance(holder, Unknown):\n            continue\n"),
-            ("        if isinstance(line, Unknown):\n            return line\n", "        if isinstance(line, Unknown):\n            continue\n"),
+            (
+                "        if isinstance(holder, Unknown):\n            return holder\n",
+                "        if isinstance(holder, Unknown):\n            continue\n",
+            ),
+            (
+                "        if isinstance(line, Unknown):\n            return line\n",
+                "        if isinstance(line, Unknown):\n            continue\n",
+            ),
         ),
         "take",
-    ),
-    # --- storms ---
-    Mutant(
-        "a sweep's listing trusted after another wrote the book",
-        sweep.Sweeper._one,
-        (("at_work.alone.add(subject)", "at_work.loaded[subject] = self._tools.books.load(subject)\n            return self._one(swept, at_work, subject, stimulus, resource)"),),
-        "storm and workers",
     ),
 )
 """What DESIGN's table and the issue name and is not among them, and why:

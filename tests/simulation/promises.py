@@ -183,7 +183,9 @@ def _findings(held: Held) -> Iterator[str]:
 def _churned(state: HolderState) -> bool:
     """Whether its identities are others; that one of them has another principal is that one's own churn."""
     was, now = state.baseline, state.observed
-    return was.system != now.system or {a.identity for a in was.attached} != {a.identity for a in now.attached}
+    return was.system != now.system or {a.identity for a in was.attached} != {
+        a.identity for a in now.attached
+    }
 
 
 def _reaches(grant: Grant | None) -> bool:

@@ -23,6 +23,9 @@ class Trouble:
     crashes: float = 0.0
     happened: int = 0
     dies_in: int = 0
+    looked: int = 0
+    wrote: int = 0
+    """Which thread looked at Azure, and which wrote the store, last."""
     pause: Callable[[], None] = lambda: None
 
     def step(self) -> None:

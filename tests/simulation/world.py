@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from _thread import get_ident
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -63,6 +64,7 @@ class FaultyTable:
         self._maybe()
         etags = self.inner.transact(partition, operations)
         self._maybe()
+        self.trouble.wrote = get_ident()
         return etags
 
     def flush(self) -> None:
@@ -137,9 +139,7 @@ class World:
         self.azure = SimulatedAzure(seed, self.trouble)
         self.memory = MemoryTable()
         self.table = FaultyTable(self.memory, self.trouble)
-        self.channels = tuple(
-            Listener(name, self.trouble, self.azure.clock) for name in ("teams", "email")
-        )
+        self.channels = tuple(Listener(name, self.trouble, self.azure.clock) for name in ("teams", "email"))
         self.settings = Settings(frozenset({SUB, OTHER_SUB}), policy=_policy(grace), auth="none")
         self.calm = calm
         self.operator = Operator()
@@ -221,7 +221,8 @@ class World:
         """All findings of one story that one event brings are one alert a channel, where nothing fails."""
         if troubles == self.trouble.happened:
             for channel, heard in zip(self.channels, before, strict=True):
-                stories = Counter(alert.thread for alert in channel.alerts[heard:])
+                alerts = channel.alerts[heard:]
+                stories = Counter(t for alert in alerts for t in {one.thread for one in alert.findings})
                 parts = max(stories.values(), default=1)
                 if parts > 1:
                     self.wrong.append(f"{channel.name} was told one story in {parts} alerts")
