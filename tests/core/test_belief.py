@@ -46,6 +46,7 @@ def deleted(seconds: float) -> Told:
         pytest.param(AHEAD, deleted(-11), DOUBT, id="a delete older than a write that was told"),
         pytest.param(AHEAD, deleted(-10), BELIEVE, id="a delete as new as a write that was told"),
         pytest.param(NOTHING, deleted(-1), BELIEVE, id="a delete of what was never seen"),
+        pytest.param(TIMELESS, deleted(-1), BELIEVE_FOR_NOW, id="a delete of what tells no times"),
         pytest.param(NOTHING, wrote(-1), DOUBT, id="404 after a write"),
         pytest.param(HELD, wrote(-1), DOUBT, id="404 after a write of what is held"),
         pytest.param(GONE, wrote(-50 - SKEWED), BELIEVE, id="gone, and an older write is told late: no news"),

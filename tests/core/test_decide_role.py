@@ -8,7 +8,7 @@ import pytest
 
 from lami.core.decide_role import decide_role
 from lami.core.model import Absent, Book, Decision, Permission, Present, RoleDefinition, RoleState, Subject
-from lami.core.stimuli import Reconciled
+from lami.core.stimuli import Again, Reconciled
 from tests.core.builders import CONTRIBUTOR, NOW, READER, cause, group, make_principal, rules, told
 
 ROLE = RoleDefinition("d2222222-0000-0000-0000-000000000000", "Claims operator", READER.permissions, True)
@@ -51,11 +51,23 @@ def test_a_role_that_can_do_more_says_what() -> None:
 
 
 def test_a_role_that_is_gone_keeps_its_name() -> None:
-    """The entry names it, as the event does not."""
+    """The entry names it, as the event does not; it can do nothing any longer."""
     gone = step(step(FRESH, ROLE).book, Absent())
     assert [entry.text for entry in gone.entries] == ["role Claims operator is gone"]
-    assert state_of(gone).powers == ("reads",)
+    assert state_of(gone) == RoleState("Claims operator", (), True, NOW)
     assert step(FRESH, Absent()).entries[0].text == "role d2222222 is gone"
+
+
+def test_after_an_event_a_role_is_looked_at_again_and_what_is_no_news_is_not_said() -> None:
+    """A role tells no time of its writes: the look that an event brings may be of the past."""
+    for look in (Present(ROLE), Absent()):
+        told_of = decide_role(FRESH, EVENT, look, rules(), NOW)
+        assert told_of.owed is not None
+        assert [(one.why, one.at > NOW) for one in told_of.owed.looks] == [("doubt", True)]
+        again = decide_role(told_of.book, Again("later", cause()), look, rules(), NOW)
+        assert again.entries == ()
+    wider = decide_role(told_of.book, Again("later", cause()), Present(WIDER), rules(), NOW)
+    assert [entry.text for entry in wider.entries] == ["role Claims operator can do other things now"]
 
 
 def test_a_role_that_cannot_be_read_is_judged_by_the_list() -> None:

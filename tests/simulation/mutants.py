@@ -288,7 +288,8 @@ MUTANTS: tuple[Mutant, ...] = (
         (
             (
                 "grants, bare(state.terms), cause)",
-                "grants, {a.key: bare(state.terms)[a.key] for _, a, _ in grants if a.key in state.terms}, cause)",
+                "grants, {k: t for k, t in bare(state.terms).items() if k in {a.key for _, a, _ in grants}}, "
+                "cause)",
             ),
         ),
         "a worker stalls",
@@ -450,9 +451,9 @@ MUTANTS: tuple[Mutant, ...] = (
 )
 """What DESIGN's table and the issue name and is not among them, and why:
 
-- *Message applied twice*: makes no difference by construction, and so cannot be noticed. Terms are merged by
-  the larger count (`lami.core.terms.merge`), what a sender says replaces what it said, and a turn is only what
-  differs from before. The mutant of that code is "terms go by who spoke last".
+- *Message applied twice*: makes no difference by construction, and so cannot be noticed. Terms are merged
+  by the larger count (`lami.core.terms.merge`), what a sender says replaces what it said, and a turn is only
+  what differs from before. The mutant of that code is "terms go by who spoke last".
 - *Partial listing retires*: a listing only says which books to handle, and handling looks again
   (`lami.handling._look`). The mutants of that are "a failed listing of a principal's grants taken for none",
   and, for the baseline, which is taken of what was listed, "partial listing taken for whole".

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from lami.core import digests
@@ -285,7 +286,7 @@ def _told_twice(held: Held) -> Iterator[str]:
         for telling in channel.tellings:
             times.setdefault(telling.finding, []).append(telling.troubles)
         for id, troubles in times.items():
-            explained = sum(late > early for early, late in zip(troubles, troubles[1:], strict=False))
+            explained = sum(late > early for early, late in pairwise(troubles))
             if len(troubles) > opened[id] + explained:
                 yield f"{id}: {channel.name} was told {len(troubles)} times, and it opened {opened[id]} times"
 

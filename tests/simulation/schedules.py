@@ -18,13 +18,13 @@ class Faults:
     """What goes wrong in a schedule. Shares are per call of the store, of ARM or of a channel.
 
     `lag` is how many seconds ARM may be behind, `skew` how many an event may be stamped too late. `loss` is
-    the share of events that never come, `gives_up` of failed deliveries after which one never comes again. With
-    `once` no event comes again after it was acknowledged: what redelivery would mend stays wrong.
+    the share of events that never come, `gives_up` of failed deliveries after which one never comes again.
+    With `once` no event comes again after it was acknowledged: what redelivery would mend stays wrong.
     With `alone` an event is in one worker's hands at a time, as Event Grid sees to as long as it is answered.
     `operates` is the share of steps at which the operator accepts something, `reconciles` that of those at
     which reconcile runs. `stalls`: somewhere in a race a worker stands still for longer than patience, and
-    shorter than a lease. `storm`: more than one change in ten seconds is more than lami reads one by one. With
-    `from_the_start` it goes wrong already while the baseline is taken.
+    shorter than a lease. `storm`: more than one change in ten seconds is more than lami reads one by one.
+    With `from_the_start` it goes wrong already while the baseline is taken.
     """
 
     name: str

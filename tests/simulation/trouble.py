@@ -1,4 +1,4 @@
-"""What goes wrong, by shares of calls and from one seed; and a count of what did, which explains alerts told twice."""
+"""What goes wrong, by shares of calls and from one seed; and how much did, which explains an alert told twice."""
 
 from __future__ import annotations
 

@@ -1,0 +1,36 @@
+"""Schedules that once went wrong: what was wrong with lami, each with a seed that shows it.
+
+The seeds are of the schedules as they are drawn now. That they would still show it is held by the mutants
+that leave the mend out again (`tests/simulation/mutants.py`, by the names below); the shortest story of each
+is in `tests/scenarios/test_found_by_simulation.py`.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.simulation.many import judge
+from tests.simulation.mutants import MUTANTS
+
+MENDED = {
+    "patience that never begins where nothing told a time": (
+        "a user-assigned identity whose delete was lost was doubted for ever, and looked at every two minutes"
+    ),
+    "a role believed at the first look": (
+        "a role seen through a replica that lagged stayed as it was before, for good"
+    ),
+    "an acceptance without its due row": (
+        "an acceptance whose process died before it had paid was open in the index and unknown to principals"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MENDED)
+def test_a_schedule_that_once_went_wrong_ends_well(name: str) -> None:
+    """The seed that shows the fault where its mend is left out shows none with it."""
+    mutant = next(mutant for mutant in MUTANTS if mutant.name == name)
+    assert judge(mutant.kind, mutant.wide, mutant.seed) is None, MENDED[name]
+    with mutant.alive():
+        assert judge(mutant.kind, mutant.wide, mutant.seed) is not None, (
+            "it no longer shows it: renew the seed"
+        )
