@@ -114,6 +114,7 @@ MUTANTS: tuple[Mutant, ...] = (
             ),
         ),
         "a worker stalls",
+        seed=78,
     ),
     # --- whose assignment ---
     Mutant(
@@ -121,24 +122,28 @@ MUTANTS: tuple[Mutant, ...] = (
         Index.add_principal,
         (("self._table.transact(", "self.principals_of(assignment) or self._table.transact("),),
         "none",
+        seed=97,
     ),
     Mutant(
         "index row written after the look",
         handling._list,
         (("    if unknown:\n        listed = _listed(tools, book, subscriptions)\n", ""),),
-        "a worker stalls",
+        "a worker stalls, with lag",
+        seed=815,
     ),
     Mutant(
         "delete of an unknown assignment dropped at once",
         Router.unknown,
         (("if self._patient(change):", "if True:"),),
         "lag",
+        seed=22,
     ),
     Mutant(
         "another principal that a look shows is not handled",
         routing.handle_for,
         (("(*principals, *(s for s in done.strangers if s not in principals))", "principals"),),
         "once",
+        seed=171,
     ),
     # --- what is believed ---
     Mutant(
@@ -151,6 +156,7 @@ MUTANTS: tuple[Mutant, ...] = (
             ),
         ),
         "fail",
+        seed=21,
     ),
     Mutant(
         "a failed listing of a principal's grants taken for none",
@@ -162,24 +168,21 @@ MUTANTS: tuple[Mutant, ...] = (
             ),
         ),
         "fail",
+        seed=110,
     ),
     Mutant(
         "staleness of a look judged only against its own event",
         belief.present,
         (("if memory.seen is not None and shown < memory.seen:", "if False:"),),
         "once",
-    ),
-    Mutant(
-        "staleness of an absence judged only against its own event",
-        belief.absent,
-        (("(memory.newest is None or told.at >= memory.newest)", "True"),),
-        "lag",
+        seed=106,
     ),
     Mutant(
         "absence of a grant that was seen not remembered",
         decide_principal._memory,
         (("None if held.present else held.newest", "None"),),
         "lag",
+        seed=863,
     ),
     Mutant(
         "absence of what was never seen not remembered",
@@ -187,6 +190,7 @@ MUTANTS: tuple[Mutant, ...] = (
         (("gone_at=held.newest if held.gone else None", "gone_at=None"),),
         "once",
         wide=True,
+        seed=277,
     ),
     Mutant(
         "look later not owed where the stamp leaves it open",
@@ -194,6 +198,7 @@ MUTANTS: tuple[Mutant, ...] = (
         (("return BELIEVE_FOR_NOW if seen_since else BELIEVE", "return BELIEVE"),),
         "lag",
         wide=True,
+        seed=327,
     ),
     Mutant(
         "patience that never begins where nothing told a time",
@@ -201,15 +206,17 @@ MUTANTS: tuple[Mutant, ...] = (
         (("newest=heard.newest or draft.now", "newest=heard.newest"),),
         "loss",
         wide=True,
+        seed=37,
     ),
     Mutant(
         "a role believed at the first look",
         decide_role.decide_role,
         (("if isinstance(stimulus, Told):", "if False:"),),
         "lag",
+        seed=25,
     ),
     # --- gate and outbox ---
-    Mutant("no gate", Books.commit, (("if decision.gate:", "if False:"),), "none"),
+    Mutant("no gate", Books.commit, (("if decision.gate:", "if False:"),), "none", seed=4),
     Mutant(
         "gate in a transaction before",
         Books.commit,
@@ -223,6 +230,7 @@ MUTANTS: tuple[Mutant, ...] = (
             ),
         ),
         "crash",
+        seed=10,
     ),
     Mutant(
         "gate in a transaction after",
@@ -240,6 +248,7 @@ MUTANTS: tuple[Mutant, ...] = (
             ),
         ),
         "crash",
+        seed=19,
     ),
     Mutant(
         "outbox row not written",
@@ -281,6 +290,7 @@ MUTANTS: tuple[Mutant, ...] = (
             ),
         ),
         "none",
+        seed=9,
     ),
     Mutant(
         "grants without everything ever accepted",
@@ -293,6 +303,7 @@ MUTANTS: tuple[Mutant, ...] = (
             ),
         ),
         "a worker stalls",
+        seed=278,
     ),
     Mutant(
         "message versions ignored by holders",
@@ -300,6 +311,7 @@ MUTANTS: tuple[Mutant, ...] = (
         (("if before is None or said.version <= before.version:", "if before is None:"),),
         "a worker stalls",
         wide=True,
+        seed=2,
     ),
     Mutant(
         "message versions ignored by principals",
@@ -307,6 +319,7 @@ MUTANTS: tuple[Mutant, ...] = (
         (("if before is not None and said.version <= before.version:", "if False:"),),
         "a worker stalls",
         wide=True,
+        seed=36,
     ),
     Mutant(
         "message versions ignored by identities",
@@ -314,6 +327,7 @@ MUTANTS: tuple[Mutant, ...] = (
         (("if before is not None and said.version <= before.version:", "if False:"),),
         "a worker stalls",
         wide=True,
+        seed=341,
     ),
     Mutant(
         "terms go by who spoke last",
@@ -321,6 +335,7 @@ MUTANTS: tuple[Mutant, ...] = (
         (("term.count > held.count", "term.count != held.count"),),
         "workers and operator",
         wide=True,
+        seed=93,
     ),
     # --- debts ---
     Mutant(
@@ -331,6 +346,7 @@ MUTANTS: tuple[Mutant, ...] = (
             ("    self._alerts(around)\n", "    self._index(around)\n    self._alerts(around)\n"),
         ),
         "given up",
+        seed=3,
     ),
     Mutant(
         "debts crossed off that were not met",
@@ -350,6 +366,7 @@ MUTANTS: tuple[Mutant, ...] = (
         ),
         "workers",
         wide=True,
+        seed=1,
     ),
     Mutant(
         "noting what was told settles findings too",
@@ -369,18 +386,21 @@ MUTANTS: tuple[Mutant, ...] = (
         Drain._alerts_of,
         (("stories.setdefault(one.finding.thread, [])", "stories.setdefault(one.finding.id, [])"),),
         "none",
+        seed=9,
     ),
     Mutant(
         "older revision replaces a newer index row",
         Index.put_finding,
         ((".finding.revision >= finding.revision", ".finding.revision > 10**9"),),
         "a worker stalls",
+        seed=3,
     ),
     Mutant(
         "nothing owed for when grace has passed",
         drafts.Draft._wait,
         (("if graces:", "if False:"),),
         "none",
+        seed=1,
     ),
     # --- the operator ---
     Mutant(
@@ -388,12 +408,14 @@ MUTANTS: tuple[Mutant, ...] = (
         Service.accept,
         (("    self._due.add([watch])\n", ""),),
         "operator and crashes",
+        seed=51,
     ),
     Mutant(
         "the end of an acceptance forgotten",
         drafts.Draft.accept,
         (("if acceptance.until is not None:", "if False:"),),
         "operator",
+        seed=9,
     ),
     Mutant(
         "a withdrawal kept to oneself",
@@ -412,6 +434,7 @@ MUTANTS: tuple[Mutant, ...] = (
             ),
         ),
         "none",
+        seed=1,
     ),
     Mutant(
         "what is seen first is expected, whoever saw it",
@@ -426,12 +449,14 @@ MUTANTS: tuple[Mutant, ...] = (
         Reconciler.run,
         (("    self._due.add(leases)\n", ""),),
         "reconcile",
+        seed=73,
     ),
     Mutant(
         "a subject reconciled without its due row",
         Reconciler._handle_one,
         (("    self._due.add([watch])\n", ""),),
         "reconcile",
+        seed=123,
     ),
     Mutant(
         "partial listing taken for whole",
@@ -457,6 +482,10 @@ MUTANTS: tuple[Mutant, ...] = (
 - *Partial listing retires*: a listing only says which books to handle, and handling looks again
   (`lami.handling._look`). The mutants of that are "a failed listing of a principal's grants taken for none",
   and, for the baseline, which is taken of what was listed, "partial listing taken for whole".
+- *Staleness judged only against its own event*, for an absence: a delete older than what was seen owes a
+  later look (`lami.core.belief.absent`, `seen_since`), and a write that was told and not seen owes one of its
+  own (`DOUBT`). So the absence is corrected. The mutant of that code is "look later not owed where the stamp
+  leaves it open"; for a state that is there, the rule has its own.
 """
 
 

@@ -64,6 +64,7 @@ class Faults:
 PATIENCE = 120
 NONE = Faults("none")
 LAG = Faults("lag", lag=30)
+LONG_LAG = Faults("long lag", lag=100)
 SKEW = Faults("skew", lag=30, skew=59)
 STALE = Faults("lag beyond patience", lag=400)
 CRASH = Faults("crash", crashes=0.01)
@@ -79,6 +80,7 @@ TAKE = Faults("take", crashes=0.01, store=0.01, reads=0.05, listings=0.2, from_t
 WORKERS = Faults("workers", workers=3)
 WORKERS_CRASH = Faults("workers that crash", crashes=0.01, channels=0.2, workers=3)
 STALL = Faults("a worker stalls", workers=3, once=True, alone=True, stalls=True)
+STALL_LAG = Faults("a worker stalls, with lag", lag=20, workers=3, once=True, alone=True, stalls=True)
 WORKERS_OPERATOR = Faults("workers and operator", workers=2, operates=0.7, reconciles=0.3)
 STORM = Faults("storm", lag=30, crashes=0.005, reads=0.03, storm=True)
 STORM_WORKERS = Faults("storm and workers", workers=2, storm=True)
@@ -87,6 +89,7 @@ ALL = Faults("all", 30, 20, 0.01, 0.02, 0.05, 0.1, 0.2, 0.2, operates=0.3, recon
 EVERY = (
     NONE,
     LAG,
+    LONG_LAG,
     SKEW,
     STALE,
     CRASH,
@@ -100,6 +103,7 @@ EVERY = (
     WORKERS,
     WORKERS_CRASH,
     STALL,
+    STALL_LAG,
     WORKERS_OPERATOR,
     STORM,
     STORM_WORKERS,

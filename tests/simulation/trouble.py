@@ -1,4 +1,4 @@
-"""What goes wrong, by shares of calls and from one seed; and how much did, which explains an alert told twice."""
+"""What goes wrong, by shares of calls and from one seed; how much did explains an alert told twice."""
 
 from __future__ import annotations
 
