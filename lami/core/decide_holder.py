@@ -102,15 +102,13 @@ def _see(
     if _deleted(state, told):
         state = replace(state, deleted_since=True)
     if not verdict.believe:
-        # Where nothing ever told a time, patience runs from this look on: else it would never pass.
-        heard = replace(heard, newest=heard.newest or draft.now)
         what = "is still there" if isinstance(look, Present) else "is not there yet"
         name = naming.subject_of(draft.book).name
         draft.doubted(f"Azure may show the past: {name} {what}", newest, draft.book.subject.id)
         _touched(stimulus, draft, "Azure does not show it yet; lami looks again")
-        return replace(
-            state, newest=max((t for t in (state.newest, told.at if told else None) if t), default=None)
-        )
+        # Where nothing ever told a time, patience runs from this look on: else it would never pass.
+        times = [t for t in (state.newest, told.at if told else None) if t]
+        return replace(state, newest=max(times, default=draft.now))
     if verdict.later:
         draft.look_later(newest, draft.book.subject.id)
     if isinstance(look, Absent):

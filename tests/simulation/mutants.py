@@ -21,13 +21,14 @@ from dataclasses import dataclass
 from types import FunctionType
 from typing import cast
 
-from lami import handling, routing
+from lami import handling, listing, routing
 from lami.core import belief, decide_holder, decide_principal, decide_role, messages, terms
 from lami.core import draft as drafts
 from lami.core.model import PrincipalState
 from lami.drain import Drain
-from lami.reconcile import Reconciler
+from lami.reconcile import _Leases
 from lami.routing import Router
+from lami.runs import Handler
 from lami.service import Service
 from lami.store import books
 from lami.store.books import Books
@@ -203,7 +204,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "patience that never begins where nothing told a time",
         decide_holder._see,
-        (("newest=heard.newest or draft.now", "newest=heard.newest"),),
+        (("max(times, default=draft.now)", "max(times, default=None)"),),
         "loss",
         wide=True,
         seed=37,
@@ -446,29 +447,29 @@ MUTANTS: tuple[Mutant, ...] = (
     # --- reconcile and baseline ---
     Mutant(
         "a run of reconcile without its due row",
-        Reconciler.run,
-        (("    self._due.add(leases)\n", ""),),
+        _Leases.take,
+        (("    self._due.add(self._held.values())\n", ""),),
         "reconcile",
         seed=73,
     ),
     Mutant(
         "a subject reconciled without its due row",
-        Reconciler._handle_one,
-        (("    self._due.add([watch])\n", ""),),
+        Handler.one,
+        (("    self.due.add([watch])\n", ""),),
         "reconcile",
         seed=123,
     ),
     Mutant(
         "partial listing taken for whole",
-        Reconciler._list_one,
+        listing.list_subscription,
         (
             (
                 "        if isinstance(holder, Unknown):\n            return holder\n",
                 "        if isinstance(holder, Unknown):\n            continue\n",
             ),
             (
-                "        if isinstance(line, Unknown):\n            return line\n",
-                "        if isinstance(line, Unknown):\n            continue\n",
+                "        if isinstance(one, Unknown):\n            return one\n",
+                "        if isinstance(one, Unknown):\n            continue\n",
             ),
         ),
         "take",

@@ -118,8 +118,8 @@ QUICK = (0, 1, 5)
 HECTIC = Calm(changes=1, looks=2, few=1)
 STALLED = 150
 """Seconds that a worker stands still: longer than patience, shorter than a lease."""
-PUT_DOWN = 4
-"""How many calls a run of reconcile takes to put down that it runs, at most: two shards, before and after."""
+PUT_DOWN = 6
+"""How many calls a run of reconcile takes to put down that it runs, at most: three shards, before and after."""
 NARROW_CHANGES, WIDE_CHANGES = 3, 6
 
 
@@ -127,9 +127,8 @@ def run(seed: int, faults: Faults, wide: bool) -> World:
     """One schedule to its end: everything delivered (or lost, and reconciled), and time has passed."""
     world = World(seed, "0s" if seed % 3 == 0 else "5m", HECTIC if faults.storm else CALM)
     longest = max(QUICK if faults.workers > 1 else SLOW)
-    # Reconcile goes on by subscriptions where it died, and what is granted above them is only known whole.
     dies = bool(faults.reconciles and faults.crashes and seed % 2)
-    changes = Changes(world.azure, world.random, wide, faults.needs_reconcile and not dies, longest)
+    changes = Changes(world.azure, world.random, wide, faults.needs_reconcile, longest)
     _begin(world, changes, faults)
     _go_wrong(world, faults)
     left = WIDE_CHANGES if wide else NARROW_CHANGES

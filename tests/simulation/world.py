@@ -151,6 +151,7 @@ class World:
         """Whether something may have happened that no event told lami of, or none in the end."""
         self.given_up = False
         """Whether an event was given up by Event Grid, perhaps after lami had begun with it."""
+        self.crashed = 0
         self.wrong: list[str] = []
         """What did not hold while the schedule ran."""
         self.baton = Baton(self.random)
@@ -172,6 +173,7 @@ class World:
         except LamiError:
             return False
         except Crash:
+            self.crashed += 1
             self.lami = self._start()
             return False
         return True
