@@ -119,7 +119,7 @@ HECTIC = Calm(changes=1, looks=2, few=1)
 STALLED = 150
 """Seconds that a worker stands still: longer than patience, shorter than a lease."""
 PUT_DOWN = 6
-"""How many calls a run of reconcile takes to put down that it runs, at most: three shards, before and after."""
+"""How many calls a run of reconcile takes to put down that it runs, at most: three shards, twice each."""
 NARROW_CHANGES, WIDE_CHANGES = 3, 6
 
 
