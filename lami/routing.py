@@ -88,7 +88,15 @@ class Router:
             if isinstance(found, NotNow):
                 return found
             principals = (found,)
-        return handle_for(self._tools, principals, change)
+        handled = handle_for(self._tools, principals, change)
+        if len(handled) > 1:
+            # The name was used by several. What one of them was told of went to those known by then, so that
+            # a lagging replica may have shown to another what is gone: look at each once more.
+            at = self._tools.clock() + self._tools.rules.patience + MARGIN
+            books = [one.loaded.book.subject for one in handled]
+            name = change.resource.text
+            self._due.add([Due(at, "doubt", change.cause, subject, name) for subject in books])
+        return handled
 
     def _whose(self, change: Change) -> str | NotNow:
         """Learn whose an assignment is that was never seen, and index it before the look that counts."""

@@ -46,17 +46,6 @@ def broken(world: World, checks: Sequence[Check] | None = None) -> list[str]:
     return [wrong for check in checks or CHECKS for wrong in check(held)]
 
 
-def unequal_to_azure(world: World) -> list[str]:
-    """Where state is not what ARM shows, nothing else; not yet asked where a principal has returned.
-
-    Such a one is doubted until patience has passed: Azure gives a new identity a new principal.
-    """
-    shed = {principal for former in world.azure.shed.values() for principal in former}
-    if shed & {holder.system for holder in world.azure.present.holders.values()}:
-        return []
-    return list(_unequal(Held.of(world)))
-
-
 @dataclass(frozen=True, slots=True)
 class Held:
     """All books and entries (oldest first) at the end of a schedule, each read once."""

@@ -55,11 +55,6 @@ class Faults:
         """Whether events alone do not promise that state equals ARM: one run of reconcile must mend it."""
         return bool(self.loss or self.gives_up or self.reconciles or self.lag > PATIENCE)
 
-    @property
-    def none(self) -> bool:
-        """Whether nothing at all goes wrong or happens at the same time."""
-        return self == Faults(self.name)
-
 
 PATIENCE = 120
 NONE = Faults("none")
@@ -138,8 +133,6 @@ def run(seed: int, faults: Faults, wide: bool) -> World:
         _live(world, changes, left, faults)
     copies = 1 if faults.once else world.random.choice((1, 2))
     world.deliver_all(copies, shuffle=True, gives_up=faults.gives_up)
-    if faults.none:
-        world.wrong += promises.unequal_to_azure(world)
     world.settle(10)
     if faults.needs_reconcile:
         _reconcile(world, dies)

@@ -34,3 +34,9 @@ def test_a_schedule_that_once_went_wrong_ends_well(name: str) -> None:
         assert judge(mutant.kind, mutant.wide, mutant.seed) is not None, (
             "it no longer shows it: renew the seed"
         )
+
+
+@pytest.mark.parametrize(("kind", "seed"), [("lag", 232), ("a worker stalls, with lag", 765)])
+def test_a_name_used_by_several_is_looked_at_for_each_once_more(kind: str, seed: int) -> None:
+    """The delete of the one's went to the other's book, and a lagging replica then showed it to the one."""
+    assert judge(kind, False, seed) is None
