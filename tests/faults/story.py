@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from lami.core.ids import ResourceId
-from lami.core.model import Actor, Book, Subject
+from lami.core.model import Actor, Book, Finding, Subject
 from lami.errors import LamiError, Permanent, Temporary
 from lami.pace import Calm
 from lami.queries import FindingQuery, Queries
@@ -53,7 +53,6 @@ class Stage(World):
     def __init__(self) -> None:
         super().__init__(1)
         self.azure = StruckAzure(1)
-        self.unsure = True
         self._equip(Calls())
 
     def copy(self) -> Stage:
@@ -62,16 +61,17 @@ class Stage(World):
         other.memory = copy(self.memory)
         other.memory.partitions = dict(self.memory.partitions)
         other.azure = self.azure.copy()
-        told = [list(channel.told) for channel in self.channels]
         other._equip(Calls())
-        for channel, already in zip(other.channels, told, strict=True):
-            channel.told[:] = already
+        for channel, heard in zip(other.channels, self.channels, strict=True):
+            channel.told[:], channel.tellings[:] = heard.told, heard.tellings
         return other
 
     def _equip(self, calls: Calls) -> None:
         self.calls = self.azure.calls = calls
         self.table = StruckTable(self.memory, calls)
-        self.channels = (StruckListener("teams", calls), StruckListener("email", calls))
+        self.channels = tuple(
+            StruckListener(name, self.trouble, self.azure.clock, calls=calls) for name in ("teams", "email")
+        )
         self.lami = self.started()
 
     def started(self) -> Lami:
@@ -118,6 +118,13 @@ class Stage(World):
         while not self.tried(lambda lami: step.done(self, lami)):
             pass
         self.walk_until(START + (number + 1) * BETWEEN)
+
+    def meant(self, finding: Finding) -> None:
+        """The operator is about to accept this: the simulation's checks know of it."""
+        self.operator.accepted.add(finding.id)
+        if finding.rule == "broad-grant":
+            grant = self.azure.present.assignments[ResourceId(finding.detail["assignmentId"])]
+            self.operator.sanctioned.add(grant.access.key)
 
     def tried(self, work: Callable[[Lami], object]) -> bool:
         """Do something; whether it was done. If not, time has passed, and a dead process is alive again."""
@@ -203,6 +210,7 @@ def _accepted(stage: Stage, lami: Lami) -> None:
     """The operator accepts that the app was recreated, and what it was granted."""
     for finding in lami.queries.findings(FindingQuery(statuses=("open",))):
         if finding.rule in ("identity-churn", "broad-grant"):
+            stage.meant(finding)
             try:
                 lami.service.accept(finding.id, OPERATOR, "as agreed")
             except Permanent:

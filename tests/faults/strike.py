@@ -20,7 +20,7 @@ from lami.errors import Temporary
 from lami.store import rows
 from lami.store.table import Create, Operation, Put, Replace, Row, StoreUnavailable, Table
 from tests.simulation.azure import SimulatedAzure
-from tests.simulation.world import Crash
+from tests.simulation.world import Crash, Listener
 
 T = TypeVar("T")
 Door = Literal["read", "write", "arm", "channel"]
@@ -212,18 +212,17 @@ class StruckAzure(SimulatedAzure):
 
 
 @dataclass
-class StruckListener:
+class StruckListener(Listener):
     """A channel whose calls are counted, and that remembers what it accepted."""
 
-    name: str
-    calls: Calls
-    told: list[tuple[str, str]] = field(default_factory=list)
+    calls: Calls = field(kw_only=True)
 
     def send(self, alert: Alert) -> None:
         def effect() -> None:
-            tellings = [(finding.id, finding.telling) for finding in alert.findings]
-            self.told += tellings
-            self.calls.accepted |= {(self.name, *telling) for telling in tellings}
+            # Which tellings the strike excuses is in `excused`; to the simulation's checks it explains all.
+            self.trouble.happened += self.calls.struck
+            super(StruckListener, self).send(alert)
+            self.calls.accepted |= {(self.name, finding.id, finding.telling) for finding in alert.findings}
 
         self.calls(Call("channel", f"send to {self.name}"), effect, _temporary)
 

@@ -21,19 +21,17 @@ LEFT_OUT = (
         Mutant(
             "a command is not on the due list while it is done",
             Service.accept,
-            "self._due.add([watch])",
-            "pass",
-            CRASH,
+            (("self._due.add([watch])", "pass"),),
+            CRASH.name,
         ),
     ),
     (
         "reconciled",
         Mutant(
             "a subject is not on the due list while reconcile handles it",
-            Handler.one,
-            "self.due.add([watch])",
-            "pass",
-            CRASH,
+            Handler.several,
+            (("self.due.add(watches.values())", "pass"),),
+            CRASH.name,
         ),
     ),
     (
@@ -41,9 +39,13 @@ LEFT_OUT = (
         Mutant(
             "debts are crossed off before the index has its copies",
             Drain.pay,
-            "self._index(around)\n    self._cross_off(around)",
-            "self._cross_off(around)\n    self._index(around)",
-            CRASH,
+            (
+                (
+                    "self._index(around)\n    self._cross_off(around)",
+                    "self._cross_off(around)\n    self._index(around)",
+                ),
+            ),
+            CRASH.name,
         ),
     ),
     (
@@ -51,9 +53,13 @@ LEFT_OUT = (
         Mutant(
             "debts are crossed off before later looks are on the due list",
             Drain.pay,
-            "self._looks(around)\n    self._index(around)\n    self._cross_off(around)",
-            "self._index(around)\n    self._cross_off(around)\n    self._looks(around)",
-            CRASH,
+            (
+                (
+                    "self._looks(around)\n    self._index(around)\n    self._cross_off(around)",
+                    "self._index(around)\n    self._cross_off(around)\n    self._looks(around)",
+                ),
+            ),
+            CRASH.name,
         ),
     ),
     (
@@ -61,9 +67,13 @@ LEFT_OUT = (
         Mutant(
             "what is due is off the list before its debts are paid",
             Walker._pay,
-            "try:\n        self._drain.pay(",
-            "for item in done:\n        self._due.done(item)\n    try:\n        self._drain.pay(",
-            CRASH,
+            (
+                (
+                    "try:\n        self._drain.pay(",
+                    "for item in done:\n        self._due.done(item)\n    try:\n        self._drain.pay(",
+                ),
+            ),
+            CRASH.name,
         ),
     ),
 )

@@ -452,8 +452,8 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "a subject reconciled without its due row",
-        Handler.one,
-        (("    self.due.add([watch])\n", ""),),
+        Handler.several,
+        (("    self.due.add(watches.values())\n", ""),),
         "reconcile",
         seed=123,
     ),
