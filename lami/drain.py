@@ -194,7 +194,8 @@ class Drain:
                     telling.append(_Telling(subject, owed, alert, finding, self._routes(alert, finding)))
         said: dict[Subject, list[tuple[Finding, str]]] = {}
         for name in self._channels:
-            here = [debt for debt in telling if name in debt.routes]
+            # Two debts may be of one finding, that opened again before the first was paid: it is told once.
+            here = list({debt.finding.id: debt for debt in telling if name in debt.routes}.values())
             for one, told in self._alerts_of(here):
                 self._tell_one(around, name, one, told, said)
         self._note(around, claimed, said)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 from lami.core.belief import SKEW
 from lami.core.draft import MARGIN
 from lami.core.ids import guid
-from lami.core.model import Change, Present, Subject, Unknown
+from lami.core.model import Cause, Change, Present, Subject, Unknown
 from lami.core.stimuli import Told
 from lami.errors import Temporary
 from lami.handling import Handled, Tools, handle
@@ -90,13 +91,17 @@ class Router:
             principals = (found,)
         handled = handle_for(self._tools, principals, change)
         if len(handled) > 1:
-            # The name was used by several. What one of them was told of went to those known by then, so that
-            # a lagging replica may have shown to another what is gone: look at each once more.
-            at = self._tools.clock() + self._tools.rules.patience + MARGIN
-            books = [one.loaded.book.subject for one in handled]
-            name = change.resource.text
-            self._due.add([Due(at, "doubt", change.cause, subject, name) for subject in books])
+            self.look_later(change.cause, [one.loaded.book.subject for one in handled], change.resource.text)
         return handled
+
+    def look_later(self, cause: Cause, principals: Sequence[Subject], assignment: str) -> None:
+        """Owe these another look at an assignment whose name was used by several, once patience has passed.
+
+        What one was told of went to those known by then, so that a lagging replica may have shown to another
+        what is gone.
+        """
+        at = self._tools.clock() + self._tools.rules.patience + MARGIN
+        self._due.add([Due(at, "doubt", cause, principal, assignment) for principal in principals])
 
     def _whose(self, change: Change) -> str | NotNow:
         """Learn whose an assignment is that was never seen, and index it before the look that counts."""
@@ -126,8 +131,3 @@ def handle_for(tools: Tools, principals: tuple[str, ...], change: Change) -> lis
             handled[principal] = done
             principals = (*principals, *(s for s in done.strangers if s not in principals))
     return list(handled.values())
-
-
-def at_once(tools: Tools) -> Tools:
-    """The same tools without any waiting: for work that has others waiting behind it."""
-    return replace(tools, pauses=())

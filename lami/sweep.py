@@ -213,7 +213,11 @@ class Sweeper:
             if not at_work.principals[item]:
                 self._router.unknown(item.change)
                 return Answer()
-            return Answer(tuple(self._told(swept, at_work, item, item.change)))
+            handled = tuple(self._told(swept, at_work, item, item.change))
+            if len(handled) > 1:
+                books = [one.loaded.book.subject for one in handled]
+                self._router.look_later(item.change.cause, books, item.change.resource.text)
+            return Answer(handled)
         except Temporary as failure:
             return Answer(failure=failure)
 
@@ -232,6 +236,9 @@ class Sweeper:
             again = Again(item.id, item.cause)
             handled = self._one(swept, at_work, Subject("principal", principal), again, item.resource)
             yield handled
+            if handled.strangers:
+                others = [Subject("principal", other) for other in handled.strangers]
+                self._router.look_later(item.cause, others, item.resource)
             for other in handled.strangers:
                 again = Again(f"{item.id}/{other}", item.cause)
                 yield handle(self._tools, Subject("principal", other), again, item.resource)

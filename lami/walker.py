@@ -55,17 +55,71 @@ class Walker:
         self._pace = Pace(calm.looks)
 
     def walk(self) -> int:
-        """Do what is due by now; answer how many items were done. One that fails is put off."""
+        """Do what is due by now; answer how many items were done. One that fails is put off.
+
+        What drains by itself comes first: a book that was loaded before another drain has paid its debts
+        would overwrite what is newer in the index.
+        """
         items = self._due.by(self._tools.clock())
+        runs = [item for item in items if item.why == "reconcile"]
+        count = sum(self._reconcile(item) for item in runs)
+        left = dict.fromkeys(self._carried_first([item for item in items if item not in runs]))
         done: Done = {}
-        alone = dict.fromkeys(items)
-        for subscription, asked in self._sweeper.storms(items).items():
+        for subscription, asked in self._sweeper.storms(left).items():
             if self._sweep(subscription, asked, done):
                 for item in asked:
-                    del alone[item]
-        for item in alone:
+                    del left[item]
+        for item in left:
             self._one(item, done)
-        return self._pay(done)
+        paid = self._paid(done)
+        for item in paid:
+            self._due.done(item)
+        return count + len(paid)
+
+    # --- what drains by itself ---
+
+    def _reconcile(self, item: Due) -> bool:
+        run = f"{item.cause.id}/{item.resource}/{item.tries}"
+        try:
+            if item.resource == ABOVE:
+                report = self._reconciler.run_above(run)
+            else:
+                report = self._reconciler.run((item.resource,), run)
+        except Temporary as failure:
+            self._put_off(item, failure)
+            return False
+        if report.unread:
+            unread = ", ".join(f"{one} could not be listed: {why}" for one, why in report.unread.items())
+            self._put_off(item, Temporary(unread))
+            return False
+        self._due.done(item)
+        return True
+
+    def _carried_first(self, items: Iterable[Due]) -> list[Due]:
+        """Have what principals hold reach their holders, where these are to be judged after their grace.
+
+        Answers the items that may go on: one that fails is put off.
+        """
+        going: list[Due] = []
+        first: Done = {}
+        for item in items:
+            if item.why != "grace" or item.subject is None or item.subject.kind != "holder":
+                going.append(item)
+                continue
+            try:
+                if self._has_turn(item):
+                    first[item] = self._look_at_carried(item, item.subject)
+            except Temporary as failure:
+                self._put_off(item, failure)
+        return [*going, *self._paid(first)]
+
+    def _look_at_carried(self, item: Due, holder: Subject) -> list[Loaded]:
+        state = self._tools.books.load(holder).book.state
+        principals = carried(state, self._tools.rules.watched) if isinstance(state, HolderState) else ()
+        return [
+            handle(self._tools, Subject("principal", p), Again(f"{item.id}/{p}", item.cause)).loaded
+            for p in principals
+        ]
 
     # --- many at once ---
 
@@ -84,44 +138,34 @@ class Walker:
     # --- one by one ---
 
     def _one(self, item: Due, done: Done) -> None:
-        now, where = self._tools.clock(), _reads(item)
-        if where and not self._pace.take(where, now):
-            self._due.postpone(item, replace(item, at=window_end(now)))
-            return
+        graced = item.why == "grace" and item.subject is not None and item.subject.kind == "holder"
         try:
-            done[item] = self._do(item)
+            if graced or self._has_turn(item):
+                done[item] = self._do(item)
         except Temporary as failure:
             self._put_off(item, failure)
         except Permanent as failure:
             log.error("gave up on %s of %s: %s", item.why, item.resource or item.subject, failure)  # noqa: TRY400
             self._due.done(item)
 
+    def _has_turn(self, item: Due) -> bool:
+        """Whether Azure may be asked for it in this window; if not, it waits for the next."""
+        now, where = self._tools.clock(), _reads(item)
+        if not where or self._pace.take(where, now):
+            return True
+        self._due.postpone(item, replace(item, at=window_end(now)))
+        return False
+
     def _do(self, item: Due) -> list[Loaded]:
-        if item.why == "reconcile":
-            run = f"{item.cause.id}/{item.resource}/{item.tries}"
-            if item.resource == ABOVE:
-                report = self._reconciler.run_above(run)
-            else:
-                report = self._reconciler.run((item.resource,), run)
-            if report.unread:
-                unread = ", ".join(f"{one} could not be listed: {why}" for one, why in report.unread.items())
-                raise Temporary(unread)
-            return []
         if item.why == "route" and item.change is not None:
             handled = self._router.route(item.change)
-            return (
-                [] if isinstance(handled, NotNow) else [h.loaded for h in handled if h.outcome != "ignored"]
-            )
+            if isinstance(handled, NotNow):
+                return []
+            return [one.loaded for one in handled if one.outcome != "ignored"]
         if item.subject is None:
             return []
         if item.why == "drain":
             return [self._tools.books.load(item.subject)]
-        first: list[Loaded] = []
-        if item.why == "grace" and item.subject.kind == "holder":
-            first = self._look_at_carried(item)
-            if first:
-                # What the principals hold must have reached the holder before it is judged.
-                self._drain.pay(first)
         return self._look_again(item, item.subject)
 
     def _look_again(self, item: Due, subject: Subject) -> list[Loaded]:
@@ -134,33 +178,23 @@ class Walker:
             handled = handle(self._tools, one, Again(id, item.cause), item.resource)
             loaded[one] = handled.loaded
             others = [Subject("principal", principal) for principal in handled.strangers]
+            if others:
+                self._router.look_later(item.cause, others, item.resource)
             left += [other for other in others if other not in loaded]
         return list(loaded.values())
 
-    def _look_at_carried(self, item: Due) -> list[Loaded]:
-        if item.subject is None:
-            return []
-        state = self._tools.books.load(item.subject).book.state
-        principals = carried(state, self._tools.rules.watched) if isinstance(state, HolderState) else ()
-        return [
-            handle(self._tools, Subject("principal", p), Again(f"{item.id}/{p}", item.cause)).loaded
-            for p in principals
-        ]
-
     # --- and after ---
 
-    def _pay(self, done: Mapping[Due, Sequence[Loaded]]) -> int:
-        """Pay what the books owe: all together, or each item's alone where that fails."""
+    def _paid(self, done: Mapping[Due, Sequence[Loaded]]) -> list[Due]:
+        """Pay what the books owe, all together, or each item's alone where that fails; answer who is paid."""
         try:
             self._drain.pay(_newest(one for loaded in done.values() for one in loaded))
         except Temporary as failure:
             log.info("%s; what is due is paid one by one", failure)
-            return sum(self._pay_alone(item, loaded) for item, loaded in done.items())
-        for item in done:
-            self._due.done(item)
-        return len(done)
+            return [item for item, loaded in done.items() if self._paid_alone(item, loaded)]
+        return list(done)
 
-    def _pay_alone(self, item: Due, loaded: Sequence[Loaded]) -> bool:
+    def _paid_alone(self, item: Due, loaded: Sequence[Loaded]) -> bool:
         # Loaded again: the drain that failed may have paid and rewritten a part of it.
         subjects = dict.fromkeys(one.book.subject for one in loaded)
         try:
@@ -168,7 +202,6 @@ class Walker:
         except Temporary as failure:
             self._put_off(item, failure)
             return False
-        self._due.done(item)
         return True
 
     def _put_off(self, item: Due, failure: Temporary) -> None:

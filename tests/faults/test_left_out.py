@@ -66,11 +66,11 @@ LEFT_OUT = (
         "deleted",
         Mutant(
             "what is due is off the list before its debts are paid",
-            Walker._pay,
+            Walker.walk,
             (
                 (
-                    "try:\n        self._drain.pay(",
-                    "for item in done:\n        self._due.done(item)\n    try:\n        self._drain.pay(",
+                    "paid = self._paid(done)",
+                    "for item in done:\n        self._due.done(item)\n    paid = self._paid(done)",
                 ),
             ),
             CRASH.name,

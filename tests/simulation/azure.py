@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import uuid
 from _thread import get_ident
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -188,6 +189,15 @@ class SimulatedAzure:
         parent = f"/subscriptions/{SUB}/providers/Microsoft.Authorization"
         id = ResourceId(f"{parent}/roleDefinitions/{role.id}")
         self._event(id, "Microsoft.Authorization/roleDefinitions/write")
+
+    def times_made(self) -> Counter[tuple[str, str]]:
+        """How often each role assignment was made, by principal and id."""
+        made = {
+            (one.principal, id.key, one.created)
+            for _, state in self._past
+            for id, one in state.assignments.items()
+        }
+        return Counter((principal, id) for principal, id, _ in made)
 
     def ever_assigned(self, access: Access, since: datetime) -> bool:
         """Whether anybody held this access at any time from then on."""

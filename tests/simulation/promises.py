@@ -363,6 +363,30 @@ def _term(term: Term) -> tuple[str, str]:
 # --- nothing lost, nothing twice -------------------------------------------------------------------
 
 
+def _returned(held: Held) -> Iterator[str]:
+    """No grant comes back from the dead: it is said to be there as often as Azure made it, at most.
+
+    Unless a replica lags for longer than patience: then what it shows is believed, as ARM's last word.
+    """
+    if held.world.memory_of_azure > held.world.settings.patience:
+        return
+    made = held.world.azure.times_made()
+    for principal, book in held.principals.items():
+        came, present = Counter[str](), set[str]()
+        for entry in held.entries[book.subject]:
+            if entry.kind not in ("observed", "reconciled"):
+                continue
+            before, after = (words.get("assignmentId", "").lower() for words in (entry.before, entry.after))
+            if before != after:
+                present.discard(before)
+            if after and after not in present:
+                present.add(after)
+                came[after] += 1
+        for id, times in came.items():
+            if times > made[principal, id]:
+                yield f"{id} came {times} times to {principal[:8]}, and Azure made it {made[principal, id]}"
+
+
 def _doubled(held: Held) -> Iterator[str]:
     """The line of an event that changed nothing stands once, however often the event came."""
     lines: Counter[tuple[object, ...]] = Counter(
@@ -431,6 +455,7 @@ CHECKS: tuple[Check, ...] = (
     _told_twice,
     _explained,
     _doubled,
+    _returned,
     _copied,
     _chains,
 )

@@ -36,6 +36,22 @@ def test_a_schedule_that_once_went_wrong_ends_well(name: str) -> None:
         )
 
 
+@pytest.mark.parametrize(("kind", "seed"), [("fail", 537), ("reconcile", 612)])
+def test_a_finding_that_is_owed_twice_is_told_once(kind: str, seed: int) -> None:
+    """It opened again before the first debt was paid: one alert named it twice, and so did the entry."""
+    assert judge(kind, False, seed) is None
+
+
+def test_a_walk_does_not_write_what_is_older_over_what_is_newer() -> None:
+    """A book loaded before another item's own drain was drained again after it: the digest was the old."""
+    assert judge("long lag", False, 863) is None
+
+
+def test_who_turns_out_to_hold_a_name_at_a_later_look_is_looked_at_once_more() -> None:
+    """The delete went to the book that was known; the later look showed another principal, in the past."""
+    assert judge("long lag", False, 947) is None
+
+
 @pytest.mark.parametrize(("kind", "seed"), [("lag", 232), ("a worker stalls, with lag", 765)])
 def test_a_name_used_by_several_is_looked_at_for_each_once_more(kind: str, seed: int) -> None:
     """The delete of the one's went to the other's book, and a lagging replica then showed it to the one."""
