@@ -123,7 +123,8 @@ MUTANTS: tuple[Mutant, ...] = (
         Index.add_principal,
         (("self._table.transact(", "self.principals_of(assignment) or self._table.transact("),),
         "none",
-        seed=97,
+        wide=True,
+        seed=1392,
     ),
     Mutant(
         "delete of an unknown assignment dropped at once",
