@@ -44,7 +44,7 @@ def check(partition: str, operations: Sequence[Operation]) -> None:
             f"partition {_short(partition)}: {len(operations)} operations, not 1 to {OPERATIONS}"
         )
     keys: set[str] = set()
-    size = 0
+    most = 0
     for operation in operations:
         check_key(operation.key, "row")
         where = f"row {_short(operation.key)}"
@@ -53,8 +53,18 @@ def check(partition: str, operations: Sequence[Operation]) -> None:
         keys.add(operation.key)
         values = {} if isinstance(operation, Delete) else operation.values
         _check_entity(partition + operation.key, values, where)
+        most += _sent_at_most(partition + operation.key, values)
+    if most > TRANSACTION_BYTES:
+        _check_transaction(partition, operations)
+
+
+def _check_transaction(partition: str, operations: Sequence[Operation]) -> None:
+    size = 0
+    for operation in operations:
+        values = {} if isinstance(operation, Delete) else operation.values
         size += _sent(partition + operation.key, values)
         if size > TRANSACTION_BYTES:
+            where = f"row {_short(operation.key)}"
             raise LimitExceeded(f"{where}: with it the transaction has more than {TRANSACTION_BYTES} bytes")
 
 
@@ -86,6 +96,14 @@ def _value(value: Value, where: str) -> int:
             )
         return size + 4
     raise LimitExceeded(f"{where}: only str, int and bool can be stored, not {type(value).__name__}")
+
+
+def _sent_at_most(keys: str, values: Mapping[str, Value]) -> int:
+    """What `_sent` cannot exceed, without making the JSON: a character takes at most 12 bytes of it."""
+    held = sum(
+        14 * len(name) + 12 * (len(value) if type(value) is str else 1) for name, value in values.items()
+    )
+    return 1026 + 15 * len(keys) + 48 * len(values) + held
 
 
 def _sent(keys: str, values: Mapping[str, Value]) -> int:
