@@ -199,6 +199,11 @@ class SimulatedAzure:
         }
         return Counter((principal, id) for principal, id, _ in made)
 
+    def is_assigned(self, principal: str, id: str, at: datetime) -> bool:
+        """Whether a role assignment was there at a time, in truth."""
+        state = next(state for time, state in reversed(self._past) if time <= at)
+        return any(one.principal == principal and one.id.key == id for one in state.assignments.values())
+
     def ever_assigned(self, access: Access, since: datetime) -> bool:
         """Whether anybody held this access at any time from then on."""
         ends = [*(time for time, _ in self._past[1:]), datetime.max.replace(tzinfo=UTC)]

@@ -364,13 +364,15 @@ def _term(term: Term) -> tuple[str, str]:
 
 
 def _returned(held: Held) -> Iterator[str]:
-    """No grant comes back from the dead: it is said to be there as often as Azure made it, at most.
+    """No grant comes back from the dead: said to be there more often than Azure made it, it is there.
 
-    Unless a replica lags for longer than patience: then what it shows is believed, as ARM's last word.
+    A look that was wrong may be corrected by a later one. Where a replica lags for longer than patience, what
+    it shows is believed, as ARM's last word.
     """
+    azure = held.world.azure
     if held.world.memory_of_azure > held.world.settings.patience:
         return
-    made = held.world.azure.times_made()
+    made = azure.times_made()
     for principal, book in held.principals.items():
         came, present = Counter[str](), set[str]()
         for entry in held.entries[book.subject]:
@@ -382,9 +384,9 @@ def _returned(held: Held) -> Iterator[str]:
             if after and after not in present:
                 present.add(after)
                 came[after] += 1
-        for id, times in came.items():
-            if times > made[principal, id]:
-                yield f"{id} came {times} times to {principal[:8]}, and Azure made it {made[principal, id]}"
+                more = came[after] > made[principal, after]
+                if more and not azure.is_assigned(principal, after, entry.at):
+                    yield f"{after} came back to {principal[:8]} at {entry.at}, and is not there"
 
 
 def _doubled(held: Held) -> Iterator[str]:
