@@ -7,7 +7,6 @@ an event writes. Threads and processes may share a file: readers never wait, wri
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 import time
@@ -15,8 +14,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from queue import Empty, LifoQueue
 
+import msgspec
+
 from lami.store import limits
-from lami.store.table import Conflict, Create, Delete, Operation, Replace, Row, StoreUnavailable
+from lami.store.table import Conflict, Create, Delete, Operation, Put, Replace, Row, StoreUnavailable
 
 # The etag is the row's number. AUTOINCREMENT never gives a number twice, not even after a delete, and
 # INSERT OR REPLACE gives a row that stood there already a new one.
@@ -90,7 +91,7 @@ class SqliteTable:
                     statement = (
                         "INSERT OR REPLACE INTO entities (partition, key, properties) VALUES (?, ?, ?)"
                     )
-                    properties = json.dumps(dict(operation.values))
+                    properties = msgspec.json.encode(operation.values).decode()
                     cursor = connection.execute(statement, (partition, operation.key, properties))
                     etags[operation.key] = str(cursor.lastrowid)
         return etags
@@ -170,6 +171,8 @@ class SqliteTable:
 
 def _demand(connection: sqlite3.Connection, partition: str, operation: Operation) -> None:
     """Raise `Conflict` unless the row is as the operation demands."""
+    if isinstance(operation, Put):
+        return
     statement = "SELECT etag FROM entities WHERE partition = ? AND key = ?"
     found: tuple[int] | None = connection.execute(statement, (partition, operation.key)).fetchone()
     match operation:
@@ -183,4 +186,4 @@ def _demand(connection: sqlite3.Connection, partition: str, operation: Operation
 
 def _row(found: tuple[str, str, str, int]) -> Row:
     partition, key, properties, etag = found
-    return Row(partition, key, json.loads(properties), str(etag))
+    return Row(partition, key, msgspec.json.decode(properties), str(etag))
