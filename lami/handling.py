@@ -268,8 +268,7 @@ def _list(tools: Tools, book: Book, subscriptions: tuple[str, ...]) -> _Seen:
     listed = _listed(tools, book, subscriptions)
     held = book.state.grants if isinstance(book.state, PrincipalState) else {}
     unknown = [line for line in listed if line.id.key not in held]
-    for line in unknown:
-        tools.index.add_principal(line.id, book.subject.key)
+    tools.index.add_principals((line.id, book.subject.key) for line in unknown)
     if unknown:
         listed = _listed(tools, book, subscriptions)
     looks = tuple((line.id, Present(line)) for line in listed)
@@ -279,7 +278,7 @@ def _list(tools: Tools, book: Book, subscriptions: tuple[str, ...]) -> _Seen:
 def _listed(tools: Tools, book: Book, subscriptions: tuple[str, ...]) -> tuple[RoleAssignment, ...]:
     listed = tools.arm.assignments_of(book.subject.key, subscriptions)
     if isinstance(listed, Unknown):
-        raise Temporary(f"Azure could not be read: {listed.reason}", listed.retry_after)
+        raise unread(listed)
     return listed
 
 
@@ -307,5 +306,10 @@ def _role_id(book: Book, stimulus: Stimulus, resource: str) -> ResourceId:
 def _known(look: Look[State_co]) -> Present[State_co] | Absent:
     """A failed read is no state: the stimulus is given back, to be delivered again."""
     if isinstance(look, Unknown):
-        raise Temporary(f"Azure could not be read: {look.reason}", look.retry_after)
+        raise unread(look)
     return look
+
+
+def unread(look: Unknown) -> Temporary:
+    """What a failed read is to whoever needed it: try again, when Azure said or later."""
+    return Temporary(f"Azure could not be read: {look.reason}", look.retry_after)

@@ -11,9 +11,8 @@ from lami.core.belief import SKEW
 from lami.core.draft import MARGIN
 from lami.core.ids import guid
 from lami.core.model import Cause, Change, Present, Subject, Unknown
-from lami.core.stimuli import Told
-from lami.errors import Temporary
-from lami.handling import Handled, Tools, handle
+from lami.core.stimuli import Again, Told
+from lami.handling import Handled, Tools, handle, unread
 from lami.pace import window_end
 from lami.store.due import Due, DueList
 
@@ -68,18 +67,43 @@ class Router:
 
     def gather(self, change: Change, at: datetime | None = None) -> NotNow:
         """Put a change aside, to be answered by a sweep of its subscription: at the end of this window."""
-        at = at or window_end(self._tools.clock())
-        self._due.add([Due(at, "route", change.cause, resource=change.resource.text, change=change)])
+        self._put_aside(change, at or window_end(self._tools.clock()))
         return NotNow("deferred", "more changes than ARM lets lami read one by one; a sweep answers them all")
 
     def unknown(self, change: Change) -> NotNow:
         """What becomes of a change of an assignment that is not there and that nobody was seen to hold."""
         if self._patient(change):
             return NotNow("ignored", "the assignment is gone, and lami never saw whose it was")
-        now = self._tools.clock()
-        at = max(now, min(change.time, now)) + self._tools.rules.patience + MARGIN
-        self._due.add([Due(at, "route", change.cause, resource=change.resource.text, change=change)])
+        self._put_aside(change, self._once_patient())
         return NotNow("deferred", "Azure does not show the assignment; lami looks again")
+
+    def settle_shared(self, change: Change, handled: Sequence[Handled]) -> None:
+        """Where several principals were handled, owe each another look at the assignment.
+
+        What one was told of went to those known by then, so that a lagging replica may have shown to another
+        what is gone.
+        """
+        if len(handled) > 1:
+            self._look_later(change.cause, [one.loaded.book.subject for one in handled], change.resource.text)
+
+    def look_again(self, item: Due, first: Handled) -> list[Handled]:
+        """Look again for whoever else a re-checked assignment turns out to belong to by now.
+
+        Each of them is owed another look, as in `settle_shared`.
+        """
+        handled = {first.loaded.book.subject: first}
+        left = [first]
+        while left:
+            others = [Subject("principal", principal) for principal in left.pop().strangers]
+            if others:
+                self._look_later(item.cause, others, item.resource)
+            for other in others:
+                if other not in handled:
+                    # Named after the item and whom it led to: the item's own id is its first subject's.
+                    again = Again(f"{item.id}/{other.key}", item.cause)
+                    handled[other] = handle(self._tools, other, again, item.resource)
+                    left.append(handled[other])
+        return list(handled.values())
 
     def _assignment(self, change: Change) -> list[Handled] | NotNow:
         """Route to every principal that the assignment's name was seen to belong to."""
@@ -90,18 +114,8 @@ class Router:
                 return found
             principals = (found,)
         handled = handle_for(self._tools, principals, change)
-        if len(handled) > 1:
-            self.look_later(change.cause, [one.loaded.book.subject for one in handled], change.resource.text)
+        self.settle_shared(change, handled)
         return handled
-
-    def look_later(self, cause: Cause, principals: Sequence[Subject], assignment: str) -> None:
-        """Owe these another look at an assignment whose name was used by several, once patience has passed.
-
-        What one was told of went to those known by then, so that a lagging replica may have shown to another
-        what is gone.
-        """
-        at = self._tools.clock() + self._tools.rules.patience + MARGIN
-        self._due.add([Due(at, "doubt", cause, principal, assignment) for principal in principals])
 
     def _whose(self, change: Change) -> str | NotNow:
         """Learn whose an assignment is that was never seen, and index it before the look that counts."""
@@ -112,11 +126,21 @@ class Router:
             self._tools.sleep(pause)
             look = self._tools.arm.assignment(change.resource)
         if isinstance(look, Unknown):
-            raise Temporary(f"Azure could not be read: {look.reason}", look.retry_after)
+            raise unread(look)
         if isinstance(look, Present):
             self._tools.index.add_principal(change.resource, look.state.principal)
             return look.state.principal
         return self.unknown(change)
+
+    def _put_aside(self, change: Change, at: datetime) -> None:
+        self._due.add([Due(at, "route", change.cause, resource=change.resource.text, change=change)])
+
+    def _look_later(self, cause: Cause, principals: Sequence[Subject], assignment: str) -> None:
+        at = self._once_patient()
+        self._due.add([Due(at, "doubt", cause, principal, assignment) for principal in principals])
+
+    def _once_patient(self) -> datetime:
+        return self._tools.clock() + self._tools.rules.patience + MARGIN
 
     def _patient(self, change: Change) -> bool:
         return self._tools.clock() - change.time >= self._tools.rules.patience

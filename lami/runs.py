@@ -108,24 +108,21 @@ class Handler:
         Then pay the digests of these `places`. `where` are subscriptions that the listing of a principal's
         grants must cover. Who fails is noted in the tally, and holds up nobody else.
         """
-        watches = {subject: self._watch(subject) for subject in subjects}
-        self.due.add(watches.values())
-        done: dict[Subject, Handled] = {}
-        for subject in subjects:
-            try:
-                done[subject] = handle(self.tools, subject, stimulus, where=where)
-            except Temporary as failure:
-                tally.fail(subject, failure)
-        self._pay({subject: one for subject, one in done.items() if one.outcome != "ignored"}, tally)
-        for subject, handled in done.items():
-            if subject.id in tally.failed:
-                continue
-            tally.add([handled])
-            if handled.outcome == "recorded":
-                # Also where nothing had changed: the digest itself may have been lost.
-                for place in places:
-                    self.tools.index.put_digest(place, subject, digests.of_book(handled.loaded.book, place))
-        self.due.all_done(watch for subject, watch in watches.items() if subject.id not in tally.failed)
+        watches = self._watched(subjects)
+        done = self._each(subjects, lambda one: handle(self.tools, one, stimulus, where=where), tally)
+        further = self._pay([one for one in done.values() if one.outcome != "ignored"], tally)
+        # As the books are now: a message of one may have had another of them look at Azure once more.
+        books = {one.loaded.book.subject: one.loaded.book for one in (*done.values(), *further)}
+        # Also where nothing had changed: the digest itself may have been lost.
+        recorded = [
+            subject
+            for subject, handled in done.items()
+            if handled.outcome == "recorded" and subject.id not in tally.failed
+        ]
+        for place in places:
+            seen = {subject: digests.of_book(books[subject], place) for subject in recorded}
+            self.tools.index.put_digests(place, seen)
+        self._cross_off(watches, tally)
 
     def first_sights(
         self, seen: Mapping[Subject, FirstSight], stimulus: Taken, tally: Tally
@@ -134,36 +131,53 @@ class Handler:
 
         Answers those that somebody has seen after all: they are to be handled one by one.
         """
-        watches = {subject: self._watch(subject) for subject in seen}
+        watches = self._watched(seen)
+        done = self._each(seen, lambda one: first_sight(self.tools, one, stimulus, seen[one]), tally)
+        self._pay(list(done.values()), tally)
+        self._cross_off(watches, tally)
+        return [subject for subject in seen if subject not in done and subject.id not in tally.failed]
+
+    def _watched(self, subjects: Iterable[Subject]) -> dict[Subject, Due]:
+        """Put a row on the `due` list for each: no redelivery would find a crash in between."""
+        at = self.tools.clock() + RUN_LEASE
+        watches = {subject: Due(at, "drain", self.cause, subject) for subject in subjects}
         self.due.add(watches.values())
+        return watches
+
+    def _each(
+        self, subjects: Iterable[Subject], how: Callable[[Subject], Handled | None], tally: Tally
+    ) -> dict[Subject, Handled]:
+        """Handle one by one; who fails is noted, and who is given back (None) is left out."""
         done: dict[Subject, Handled] = {}
-        for subject, sight in seen.items():
+        for subject in subjects:
             try:
-                handled = first_sight(self.tools, subject, stimulus, sight)
+                handled = how(subject)
             except Temporary as failure:
                 tally.fail(subject, failure)
                 continue
             if handled is not None:
                 done[subject] = handled
-        self._pay(done, tally)
-        for handled in done.values():
-            tally.add([handled])
-        self.due.all_done(watch for subject, watch in watches.items() if subject.id not in tally.failed)
-        return [subject for subject in seen if subject not in done and subject.id not in tally.failed]
+        return done
 
-    def _pay(self, done: Mapping[Subject, Handled], tally: Tally) -> None:
-        """Drain together; or one by one, since one that cannot be paid must not hold up the others."""
+    def _pay(self, done: Sequence[Handled], tally: Tally) -> list[Handled]:
+        """Drain together, or one by one, since one that cannot be paid must not hold up the others.
+
+        Answers what the messages did. All that was handled is counted, but for whom cannot be paid.
+        """
         try:
-            tally.add(self.drain.pay([handled.loaded for handled in done.values()]))
+            further = self.drain.pay([handled.loaded for handled in done])
         except Temporary:
-            self._pay_one_by_one(done, tally)
+            further = [more for one in done for more in self._pay_alone(one.loaded.book.subject, tally)]
+        tally.add([one for one in done if one.loaded.book.subject.id not in tally.failed])
+        tally.add(further)
+        return further
 
-    def _pay_one_by_one(self, subjects: Iterable[Subject], tally: Tally) -> None:
-        for subject in subjects:
-            try:
-                tally.add(self.drain.pay([self.tools.books.load(subject)]))
-            except Temporary as failure:
-                tally.fail(subject, failure)
+    def _pay_alone(self, subject: Subject, tally: Tally) -> list[Handled]:
+        try:
+            return self.drain.pay([self.tools.books.load(subject)])
+        except Temporary as failure:
+            tally.fail(subject, failure)
+            return []
 
-    def _watch(self, subject: Subject) -> Due:
-        return Due(self.tools.clock() + RUN_LEASE, "drain", self.cause, subject)
+    def _cross_off(self, watches: Mapping[Subject, Due], tally: Tally) -> None:
+        self.due.all_done(watch for subject, watch in watches.items() if subject.id not in tally.failed)

@@ -9,7 +9,7 @@ stays a stimulus of its own: its gate, its entry, its actor.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from lami.arm.protocol import Arm, NotAHolder
@@ -92,6 +92,7 @@ class _Sweep:
     """A sweep at work. `alone` are subjects whose books somebody else has written since they were loaded."""
 
     loaded: dict[Subject, Loaded] = field(default_factory=dict)
+    indexed: dict[ResourceId, tuple[str, ...]] = field(default_factory=dict)
     principals: dict[Due, tuple[str, ...]] = field(default_factory=dict)
     alone: set[Subject] = field(default_factory=set)
 
@@ -112,8 +113,10 @@ class Sweeper:
         self._router = router
         self._few = few
 
-    def storms(self, items: Iterable[Due]) -> dict[str, list[Due]]:
+    def storms(self, items: Collection[Due]) -> dict[str, list[Due]]:
         """The items that a listing can answer, by subscription, where there are more than a few."""
+        if len(items) <= self._few:
+            return {}
         found: dict[str, list[Due]] = {}
         for item in items:
             where = self._where(item)
@@ -126,20 +129,18 @@ class Sweeper:
         at_work = _Sweep()
         for item in items:
             if item.change is not None:
-                at_work.principals[item] = self._tools.index.principals_of(item.change.resource)
+                at_work.principals[item] = self._whose(at_work, item.change.resource)
             elif item.subject is not None:
                 at_work.principals[item] = (item.subject.key,)
             self._load(at_work, at_work.principals[item])
         lines = self._list(subscription)
         if lines is None:
             return None
+        known = frozenset(lines)
         if self._learn(at_work, items, lines):
-            known = frozenset(lines)
             lines = self._list(subscription)
             if lines is None:
                 return None
-        else:
-            known = frozenset(lines)
         swept = replace(self._tools, arm=Listed(self._tools.arm, subscription, lines, known))
         ordered = sorted(items, key=lambda item: item.change.time if item.change else item.at)
         return {item: self._answer_one(swept, at_work, item) for item in ordered}
@@ -161,6 +162,12 @@ class Sweeper:
             return ""
         where = subscriptions_of(state, Again(item.id, item.cause), self._tools.rules, ())
         return where[0] if len(where) == 1 else ""
+
+    def _whose(self, at_work: _Sweep, assignment: ResourceId) -> tuple[str, ...]:
+        """The index's answer, asked for once: a storm tells of the same assignment again and again."""
+        if assignment not in at_work.indexed:
+            at_work.indexed[assignment] = self._tools.index.principals_of(assignment)
+        return at_work.indexed[assignment]
 
     def _load(self, at_work: _Sweep, principals: Iterable[str]) -> None:
         for principal in principals:
@@ -195,9 +202,8 @@ class Sweeper:
         for line in lines.values():
             if line.principal in whole and not self._holds(at_work, line):
                 new[line.id.key, line.principal] = line
-        for line in new.values():
-            self._tools.index.add_principal(line.id, line.principal)
-            self._load(at_work, (line.principal,))
+        self._tools.index.add_principals((line.id, line.principal) for line in new.values())
+        self._load(at_work, (line.principal for line in new.values()))
         return bool(new)
 
     def _holds(self, at_work: _Sweep, line: RoleAssignment) -> bool:
@@ -214,9 +220,7 @@ class Sweeper:
                 self._router.unknown(item.change)
                 return Answer()
             handled = tuple(self._told(swept, at_work, item, item.change))
-            if len(handled) > 1:
-                books = [one.loaded.book.subject for one in handled]
-                self._router.look_later(item.change.cause, books, item.change.resource.text)
+            self._router.settle_shared(item.change, handled)
             return Answer(handled)
         except Temporary as failure:
             return Answer(failure=failure)
@@ -235,13 +239,7 @@ class Sweeper:
         for principal in at_work.principals[item]:
             again = Again(item.id, item.cause)
             handled = self._one(swept, at_work, Subject("principal", principal), again, item.resource)
-            yield handled
-            if handled.strangers:
-                others = [Subject("principal", other) for other in handled.strangers]
-                self._router.look_later(item.cause, others, item.resource)
-            for other in handled.strangers:
-                again = Again(f"{item.id}/{other}", item.cause)
-                yield handle(self._tools, Subject("principal", other), again, item.resource)
+            yield from self._router.look_again(item, handled)
 
     def _one(
         self, swept: Tools, at_work: _Sweep, subject: Subject, stimulus: Told | Again, resource: str

@@ -61,9 +61,8 @@ class Walker:
         would overwrite what is newer in the index.
         """
         items = self._due.by(self._tools.clock())
-        runs = [item for item in items if item.why == "reconcile"]
-        count = sum(self._reconcile(item) for item in runs)
-        left = dict.fromkeys(self._carried_first([item for item in items if item not in runs]))
+        count = sum(self._reconcile(item) for item in items if item.why == "reconcile")
+        left = dict.fromkeys(self._carried_first([item for item in items if item.why != "reconcile"]))
         done: Done = {}
         for subscription, asked in self._sweeper.storms(left).items():
             if self._sweep(subscription, asked, done):
@@ -103,12 +102,13 @@ class Walker:
         going: list[Due] = []
         first: Done = {}
         for item in items:
-            if item.why != "grace" or item.subject is None or item.subject.kind != "holder":
+            holder = _holder_after_grace(item)
+            if holder is None:
                 going.append(item)
                 continue
             try:
                 if self._has_turn(item):
-                    first[item] = self._look_at_carried(item, item.subject)
+                    first[item] = self._look_at_carried(item, holder)
             except Temporary as failure:
                 self._put_off(item, failure)
         return [*going, *self._paid(first)]
@@ -138,9 +138,8 @@ class Walker:
     # --- one by one ---
 
     def _one(self, item: Due, done: Done) -> None:
-        graced = item.why == "grace" and item.subject is not None and item.subject.kind == "holder"
         try:
-            if graced or self._has_turn(item):
+            if _holder_after_grace(item) is not None or self._has_turn(item):
                 done[item] = self._do(item)
         except Temporary as failure:
             self._put_off(item, failure)
@@ -166,22 +165,8 @@ class Walker:
             return []
         if item.why == "drain":
             return [self._tools.books.load(item.subject)]
-        return self._look_again(item, item.subject)
-
-    def _look_again(self, item: Due, subject: Subject) -> list[Loaded]:
-        """Look again, and at whoever else the assignment turns out to belong to by now."""
-        left, loaded = [subject], dict[Subject, Loaded]()
-        while left:
-            one = left.pop()
-            # The first is named by the item alone: its id is the row's, whatever else it leads to.
-            id = item.id if one == subject else f"{item.id}/{one.key}"
-            handled = handle(self._tools, one, Again(id, item.cause), item.resource)
-            loaded[one] = handled.loaded
-            others = [Subject("principal", principal) for principal in handled.strangers]
-            if others:
-                self._router.look_later(item.cause, others, item.resource)
-            left += [other for other in others if other not in loaded]
-        return list(loaded.values())
+        first = handle(self._tools, item.subject, Again(item.id, item.cause), item.resource)
+        return [one.loaded for one in self._router.look_again(item, first)]
 
     # --- and after ---
 
@@ -210,6 +195,12 @@ class Walker:
         log.warning("put off %s of %s: %s", item.why, item.resource or item.subject, failure)
         later = replace(item, at=self._tools.clock() + wait, tries=item.tries + 1)
         self._due.postpone(item, later)
+
+
+def _holder_after_grace(item: Due) -> Subject | None:
+    """The holder that is to be judged when its grace has passed; its turn was taken for what it carries."""
+    judged = item.why == "grace" and item.subject is not None and item.subject.kind == "holder"
+    return item.subject if judged else None
 
 
 def _reads(item: Due) -> str:

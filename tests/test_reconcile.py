@@ -7,12 +7,15 @@ from datetime import timedelta
 
 import pytest
 
+from lami.core import digests
 from lami.core.ids import ResourceId
+from lami.core.model import RoleAssignment, Subject, Unknown
 from lami.runs import RUN_LEASE, Progress
 from lami.schedule import reconcile_if_due, reconcile_now
 from tests.scale.estate import MANAGEMENT_GROUP, app, group_of
 from tests.scale.little import LITTLE, Little, little
-from tests.simulation.azure import CONTRIBUTOR
+from tests.simulation.azure import CONTRIBUTOR, NARROW, SUB, app_id, queue_scope
+from tests.simulation.world import World
 
 
 class Killed(BaseException):
@@ -117,3 +120,32 @@ def test_progress_tells_subscriptions_and_subjects(world: Little) -> None:
     assert [(one.part, one.parts, one.done, one.total) for one in said] == [
         (part, LITTLE.subscriptions, done, done) for part in (1, 2, 3) for done in (0, 1)
     ]
+
+
+def test_the_digest_of_what_a_message_had_looked_at_anew_is_the_newer_one() -> None:
+    """A book of the batch that another's message has list its grants once more is digested as it is then."""
+    world = World(1, "5m")
+    azure, queue = world.azure, queue_scope(1)
+    azure.put_app(app_id("a"))
+    azure.sleep(600)
+    world.take()
+    azure.delete(app_id("a"))
+    principal = azure.put_app(app_id("a"))
+    grant = azure.grant(principal, NARROW, queue)
+    azure.events.clear()
+    azure.sleep(600)
+    listed, times = azure.assignments_of, []
+
+    def gone_at_the_third(of: str, subscriptions: tuple[str, ...]) -> tuple[RoleAssignment, ...] | Unknown:
+        # Twice to handle it, since nobody knew the grant; then because the app's message says: I carry you.
+        times.append(of)
+        if times.count(principal) == 3 and grant in azure.present.assignments:
+            azure.revoke(grant)
+        return listed(of, subscriptions)
+
+    azure.assignments_of = gone_at_the_third  # type: ignore[method-assign]
+    world.reconcile()
+    assert times.count(principal) == 3
+    azure.events.clear()
+    held = world.books().load(Subject("principal", principal)).book
+    assert world.lami.index.digests(SUB)[held.subject] == digests.of_book(held, SUB)

@@ -29,7 +29,7 @@ LEFT_OUT = (
         "reconciled",
         Mutant(
             "a subject is not on the due list while reconcile handles it",
-            Handler.several,
+            Handler._watched,
             (("self.due.add(watches.values())", "pass"),),
             CRASH.name,
         ),

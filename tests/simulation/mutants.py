@@ -146,7 +146,7 @@ MUTANTS: tuple[Mutant, ...] = (
         handling._known,
         (
             (
-                'raise Temporary(f"Azure could not be read: {look.reason}", look.retry_after)',
+                "raise unread(look)",
                 "return Absent()",
             ),
         ),
@@ -158,7 +158,7 @@ MUTANTS: tuple[Mutant, ...] = (
         handling._listed,
         (
             (
-                'raise Temporary(f"Azure could not be read: {listed.reason}", listed.retry_after)',
+                "raise unread(listed)",
                 "return ()",
             ),
         ),
@@ -447,7 +447,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "a subject reconciled without its due row",
-        Handler.several,
+        Handler._watched,
         (("    self.due.add(watches.values())\n", ""),),
         "reconcile",
         seed=123,
