@@ -46,7 +46,7 @@ def render(alert: Alert) -> str:
     if alert.link:
         lines.append(shown(alert.link, _LINK))
     indented = "".join(f"  {line}\n" for line in lines)
-    return f"{alert.findings[0].severity.upper()}  {said.labels[0]}: {said.headline}\n{indented}\n"
+    return f"{said.severity.upper()}  {said.labels[0]}: {said.headline}\n{indented}\n"
 
 
 def _part(heading: str, items: tuple[str, ...] | list[str], of: int, what: str) -> list[str]:

@@ -79,12 +79,13 @@ class Email:
 
 def render(alert: Alert, sender: str, recipients: Sequence[str]) -> EmailMessage:
     """The mail, without its date. The same alert has the same Message-ID; a thread is one conversation."""
-    said, gravest, others = summary(alert), alert.findings[0].severity, len(alert.findings) - 1
+    said = summary(alert)
+    others = 0 if alert.is_digest else len(said.listed)
     domain = parseaddr(sender)[1].rpartition("@")[2] or "lami.invalid"
     thread = f"<{digest(alert.thread)}.thread@{domain}>"
-    told, others = shown(said.headline, _SUBJECT).replace(_ENCODED, "= ?"), 0 if alert.is_digest else others
+    told = shown(said.headline, _SUBJECT).replace(_ENCODED, "= ?")
     message = EmailMessage(policy=SMTP)
-    message["Subject"] = f"[lami] {gravest.upper()}: {told}" + (f" (+{others:,})" if others else "")
+    message["Subject"] = f"[lami] {said.severity.upper()}: {told}" + (f" (+{others:,})" if others else "")
     message["From"] = sender
     message["To"] = ", ".join(recipients)
     message["Message-ID"] = f"<{digest(alert.id)}@{domain}>"
@@ -124,11 +125,11 @@ def _reason(error: Exception) -> str:
 
 
 def _html(alert: Alert) -> str:
-    said, gravest, mend = summary(alert), alert.findings[0].severity, commands(alert)
+    said, mend = summary(alert), commands(alert)
     page = Element("html")
     body = SubElement(SubElement(page, "body", style="margin:0;padding:16px"), "div", style=_SANS)
-    colour = _COLOURS[gravest]
-    _add(body, "div", f"{gravest.upper()} · {said.labels[0]}", f"color:{colour};font-weight:bold")
+    colour = _COLOURS[said.severity]
+    _add(body, "div", f"{said.severity.upper()} · {said.labels[0]}", f"color:{colour};font-weight:bold")
     border = f"font-size:19px;margin:4px 0 12px;padding-left:10px;border-left:4px solid {colour}"
     _add(body, "h1", said.headline, border)
     line = SubElement(body, "div")

@@ -71,7 +71,7 @@ def render(alert: Alert) -> Element:
     The gravest finding leads, in full; the others follow in a line each. What has no room is counted.
     """
     said, mend = summary(alert), commands(alert)
-    top, foot = [_header(alert.findings[0].severity, said), *_cause(said)], _footer(said)
+    top, foot = [_header(said), *_cause(said)], _footer(said)
     fixed = _message(_card(alert, [*top, *foot, _mending([])], mend.count))
     room = _Room(MAX_BODY - len(encode(fixed)))
     middle = _section("", map(_fact, said.facts), len(said.facts), "fact", room, 3)
@@ -144,11 +144,11 @@ def _card(alert: Alert, body: Sequence[Element], commands: int) -> Element:
     }
 
 
-def _header(gravest: Severity, said: Summary) -> Element:
-    severity = _run(gravest.upper(), weight="Bolder", color=_COLOURS[gravest])
+def _header(said: Summary) -> Element:
+    severity = _run(said.severity.upper(), weight="Bolder", color=_COLOURS[said.severity])
     return {
         "type": "Container",
-        "style": _STYLES[gravest],
+        "style": _STYLES[said.severity],
         "bleed": True,
         "items": [
             _text(severity, _run("   " + _DOT.join(said.labels))),

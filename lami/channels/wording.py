@@ -67,10 +67,11 @@ class Notes:
 class Summary:
     """What an alert says, part by part and in the order in which every layout has it.
 
-    `labels` go beside the severity. `listed` are findings in a line each under `heading`, gravest first.
-    `next` is what to do, `reading` where to read on.
+    `severity` is the gravest; `labels` go beside it. `listed` are findings in a line each under `heading`,
+    gravest first. `next` is what to do, `reading` where to read on.
     """
 
+    severity: Severity
     headline: str
     labels: tuple[str, ...]
     who: Who
@@ -175,6 +176,7 @@ def more(count: int, what: str) -> str:
 def _story(alert: Alert) -> Summary:
     first, count = alert.findings[0], len(alert.findings)
     return Summary(
+        severity=first.severity,
         headline=title(first),
         labels=(first.rule, *([f"{count:,} findings"] if count > 1 else [])),
         who=who(alert.cause.actor),
@@ -195,6 +197,7 @@ def _digest(alert: Alert) -> Summary:
         rules.setdefault(finding.rule, Counter())[finding.severity] += 1
     times = [finding.cause.time for finding in alert.findings]
     return Summary(
+        severity=alert.findings[0].severity,
         headline=f"{len(alert.findings):,} findings of {alert.stories:,} changes at once",
         labels=("digest",),
         who=_many(Counter(finding.cause.actor for finding in alert.findings)),
