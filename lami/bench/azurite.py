@@ -25,7 +25,7 @@ from lami.bench.apart import Apart
 from lami.bench.azure import addresses, count_reads, event, forget_reads, small_azure
 from lami.bench.event import Kind, populate
 from lami.bench.floors import bare_get
-from lami.bench.measure import Floor, NotMeasured, Row, Say, Size, percentile, timed, within
+from lami.bench.measure import Floor, NotMeasured, Row, Say, Size, processor, timed, timings, within
 from lami.bench.noting import Noting, Trip
 from lami.bench.stage import lami_on, record, settings_for
 from lami.sandbox import Sandbox
@@ -82,7 +82,7 @@ def _measure(
         raise NotMeasured(f"{kind.name}: more than the one read that was to be measured")
     again = _Again(bare, tuple(trips))
     whole, stores, floors, bares = list[float](), list[float](), list[float](), list[float]()
-    processor, least = 0.0, 0.0
+    spent, least = 0.0, 0.0
     with bare_get(lami.settings.arm_endpoint, written.id, kind.version) as get:
         again()
         get()
@@ -95,41 +95,13 @@ def _measure(
             stores.append(sum(trip.seconds for trip in trips))
             bares.append(timed(again))
             floors.append(bares[-1] + timed(get))
-            processor += between - before
+            spent += between - before
             least += time.process_time() - between
-    name, calls = kind.name, f"{len(again.trips)} calls"
-    yield Row(
-        "azurite",
-        f"{name}: p50",
-        1000 * median(whole),
-        "ms",
-        Floor(1000 * median(floors), _FLOOR),
-        (within(TIMES),),
-        calls,
-    )
-    yield Row(
-        "azurite",
-        f"{name}: p99",
-        1000 * percentile(whole, 99),
-        "ms",
-        Floor(1000 * percentile(floors, 99), _FLOOR),
-    )
-    yield Row(
-        "azurite",
-        f"{name}: the client's processor, mean",
-        1000 * processor / events,
-        "ms",
-        Floor(1000 * least / events, _FLOOR),
-    )
-    yield Row(
-        "azurite",
-        f"{name}: the store's share, p50",
-        1000 * median(stores),
-        "ms",
-        Floor(1000 * median(bares), _STORE_FLOOR),
-        (within(TIMES),),
-        calls,
-    )
+    name, calls, aims = kind.name, f"{len(again.trips)} calls", (within(TIMES),)
+    yield from timings("azurite", name, whole, floors, _FLOOR, aims, calls)
+    yield processor("azurite", name, spent, least, events, _FLOOR)
+    share = Floor(1000 * median(bares), _STORE_FLOOR)
+    yield Row("azurite", f"{name}: the store's share, p50", 1000 * median(stores), "ms", share, aims, calls)
 
 
 class _Again:

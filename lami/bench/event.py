@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -31,7 +31,17 @@ from lami.bench.azure import (
     vault,
 )
 from lami.bench.floors import bare_get, bare_transaction
-from lami.bench.measure import Floor, NotMeasured, Row, Say, Size, at_most, percentile, timed, within
+from lami.bench.measure import (
+    NotMeasured,
+    Row,
+    Say,
+    Size,
+    at_most,
+    processor,
+    timed,
+    timings,
+    within,
+)
 from lami.bench.noting import Noting, Trip
 from lami.bench.stage import lami_on, record, settings_for
 from lami.sandbox import Sandbox
@@ -56,6 +66,16 @@ class Kind:
     version: str
 
 
+@dataclass(frozen=True, slots=True)
+class Warm:
+    """What a warm event is measured on, and the kinds of event that there are."""
+
+    folder: Path
+    azure: Apart[Sandbox]
+    kinds: tuple[Kind, Kind]
+    lami: Lami
+
+
 @dataclass(slots=True)
 class Clocked:
     """Seconds of each event and of each floor; `processor` and `least` are the client's share of the two."""
@@ -74,6 +94,19 @@ class Clocked:
 
 def run(size: Size, say: Say) -> Iterator[Row]:
     """An app deployed in place, and an assignment written again: one ARM read each."""
+    with warmed() as warm:
+        for kind in warm.kinds:
+            say(f"{_EVENTS[size]} events: {kind.name}")
+            trips = trips_of(warm, kind)
+            floor = warm.folder / f"{kind.resource.replace('/', '-')}.db"
+            clocked = _clock(warm.azure, warm.lami, kind, trips, floor, _EVENTS[size])
+            yield from _rows(kind, clocked)
+        yield from _server(warm.azure, warm.kinds[1], _EVENTS[size])
+
+
+@contextmanager
+def warmed() -> Iterator[Warm]:
+    """A sandbox with one app, and a lami on SQLite that has taken its baseline."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="lami-bench-")))
         azure = stack.enter_context(small_azure())
@@ -81,13 +114,7 @@ def run(size: Size, say: Say) -> Iterator[Row]:
         settings = settings_for(azure.do(addresses), folder)
         lami = stack.enter_context(lami_on(settings, SqliteTable(settings.sqlite_path)))
         take_baseline_if_none(lami)
-        for kind in kinds:
-            say(f"{_EVENTS[size]} events: {kind.name}")
-            trips = trips_of(azure, settings.sqlite_path, lami, kind)
-            floor = folder / f"{kind.resource.replace('/', '-')}.db"
-            clocked = _clock(azure, lami, kind, trips, floor, _EVENTS[size])
-            yield from _rows(kind, clocked)
-        yield from _server(azure, kinds[1], _EVENTS[size])
+        yield Warm(folder, azure, kinds, lami)
 
 
 def populate(azure: Apart[Sandbox]) -> tuple[Kind, Kind]:
@@ -109,12 +136,14 @@ def populate(azure: Apart[Sandbox]) -> tuple[Kind, Kind]:
     )
 
 
-def trips_of(azure: Apart[Sandbox], file: str, warm: Lami, kind: Kind) -> list[Trip]:
+def trips_of(warm: Warm, kind: Kind) -> list[Trip]:
     """What one event asks of the store, once everything is warm. Fails unless it takes one read of ARM."""
+    azure, settings = warm.azure, warm.lami.settings
     for _ in range(_WARM):
-        record(warm, event(kind.resource, "write", kind.write(azure)))
+        record(warm.lami, event(kind.resource, "write", kind.write(azure)))
     trips: list[Trip] = []
-    with closing(SqliteTable(file)) as table, lami_on(warm.settings, Noting(table, trips.append)) as noted:
+    table = SqliteTable(settings.sqlite_path)
+    with closing(table), lami_on(settings, Noting(table, trips.append)) as noted:
         record(noted, event(kind.resource, "write", kind.write(azure)))  # fills its cache of roles
         trips.clear()
         azure.do(forget_reads)
@@ -148,31 +177,11 @@ def _clock(
 
 def _rows(kind: Kind, clocked: Clocked) -> Iterator[Row]:
     floors = clocked.floors
-    middle, floor = 1000 * median(clocked.events), 1000 * median(floors)
     parts = f"{1000 * median(clocked.gets):.2f} + {1000 * median(clocked.writes):.2f} ms"
-    yield Row(
-        "event",
-        f"{kind.name}: p50",
-        middle,
-        "ms",
-        Floor(floor, _KEYED),
-        (at_most(AIM), within(TIMES)),
-        note=f"the floor's parts: {parts}",
-    )
-    yield Row(
-        "event",
-        f"{kind.name}: p99",
-        1000 * percentile(clocked.events, 99),
-        "ms",
-        Floor(1000 * percentile(floors, 99), _KEYED),
-    )
-    yield Row(
-        "event",
-        f"{kind.name}: the client's processor, mean",
-        1000 * clocked.processor / len(floors),
-        "ms",
-        Floor(1000 * clocked.least / len(floors), _KEYED),
-    )
+    aims = (at_most(AIM), within(TIMES))
+    note = f"the floor's parts: {parts}"
+    yield from timings("event", kind.name, clocked.events, floors, _KEYED, aims, note)
+    yield processor("event", kind.name, clocked.processor, clocked.least, len(floors), _KEYED)
 
 
 def _server(azure: Apart[Sandbox], kind: Kind, reads: int) -> Iterator[Row]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import quantiles
+from statistics import median, quantiles
 from typing import Literal
 
 from lami.errors import Temporary
@@ -99,6 +99,31 @@ def within(times: float) -> Aim:
 def percentile(seconds: Sequence[float], percent: int) -> float:
     """What so many percent of the measurements are not above."""
     return quantiles(seconds, n=100, method="inclusive")[percent - 1]
+
+
+def timings(
+    bench: str,
+    name: str,
+    ours: Sequence[float],
+    floors: Sequence[float],
+    what: str,
+    aims: tuple[Aim, ...] = (),
+    note: str = "",
+) -> Iterator[Row]:
+    """Half and 99 % of something that was measured many times, in seconds, beside those of its floor."""
+    yield Row(bench, f"{name}: p50", 1000 * median(ours), "ms", _ms(median(floors), what), aims, note)
+    floor = _ms(percentile(floors, 99), what)
+    yield Row(bench, f"{name}: p99", 1000 * percentile(ours, 99), "ms", floor)
+
+
+def processor(bench: str, name: str, spent: float, least: float, times: int, what: str) -> Row:
+    """The client's processor time of one, from what so many took and their floors, in seconds."""
+    floor = _ms(least / times, what)
+    return Row(bench, f"{name}: the client's processor, mean", 1000 * spent / times, "ms", floor)
+
+
+def _ms(seconds: float, what: str) -> Floor:
+    return Floor(1000 * seconds, what)
 
 
 def rate(run: Counted, seconds: float) -> float:

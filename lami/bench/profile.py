@@ -11,25 +11,20 @@ import cProfile
 import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import CodeType
 
 from lami.arm.azure import AzureArm
-from lami.bench.azure import addresses, event, small_azure
-from lami.bench.event import Kind, populate, trips_of
+from lami.bench.azure import event
+from lami.bench.event import Kind, trips_of, warmed
 from lami.bench.measure import Row, Say, Size
-from lami.bench.stage import lami_on, record, settings_for
+from lami.bench.stage import record
 from lami.core.decide_holder import decide_holder
 from lami.core.decide_principal import decide_principal
 from lami.core.decode import decode
 from lami.drain import Drain
-from lami.schedule import take_baseline_if_none
 from lami.service import Service
 from lami.store.books import Books
 from lami.store.index import Index
-from lami.store.sqlite import SqliteTable
 
 _EVENTS = {"quick": 20, "full": 500}
 _LARGEST = 8
@@ -49,20 +44,14 @@ _STAGES: tuple[tuple[str, tuple[Callable[..., object], ...]], ...] = (
 
 def run(size: Size, say: Say) -> Iterator[Row]:
     """The stages of each kind of event, and the packages with the largest shares."""
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(TemporaryDirectory(prefix="lami-bench-")))
-        azure = stack.enter_context(small_azure())
-        kinds = populate(azure)
-        settings = settings_for(azure.do(addresses), folder)
-        lami = stack.enter_context(lami_on(settings, SqliteTable(settings.sqlite_path)))
-        take_baseline_if_none(lami)
-        for kind in kinds:
+    with warmed() as warm:
+        for kind in warm.kinds:
             say(f"{_EVENTS[size]} events under the profiler: {kind.name}")
-            trips_of(azure, settings.sqlite_path, lami, kind)
+            trips_of(warm, kind)
             profiler = cProfile.Profile(time.process_time)
             for _ in range(_EVENTS[size]):
-                told = event(kind.resource, "write", kind.write(azure))
-                profiler.runcall(record, lami, told)
+                told = event(kind.resource, "write", kind.write(warm.azure))
+                profiler.runcall(record, warm.lami, told)
             yield from _stages(kind, profiler)
             yield from _packages(kind, profiler)
 

@@ -11,7 +11,6 @@ from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from http.client import HTTPConnection
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -19,7 +18,7 @@ from uuid import uuid4
 from lami.bench.azure import ASSIGNMENT, BROAD, addresses, event, grant, newest_card, small_azure
 from lami.bench.event import populate
 from lami.bench.floors import bare_get, bare_transaction
-from lami.bench.measure import Floor, Row, Say, Size, percentile, timed
+from lami.bench.measure import Row, Say, Size, timed, timings
 from lami.bench.noting import Noting, Trip
 from lami.bench.stage import lami_on, record, settings_for
 from lami.channels.teams import encode
@@ -68,13 +67,4 @@ def run(size: Size, say: Say) -> Iterator[Row]:
             post.getresponse().read()
 
         floors = [timed(least) for _ in range(_EVENTS[size] + 1)][1:]
-    yield Row(
-        "teams", "event to card: p50", 1000 * median(arrived), "ms", Floor(1000 * median(floors), _FLOOR)
-    )
-    yield Row(
-        "teams",
-        "event to card: p99",
-        1000 * percentile(arrived, 99),
-        "ms",
-        Floor(1000 * percentile(floors, 99), _FLOOR),
-    )
+    yield from timings("teams", "event to card", arrived, floors, _FLOOR)
