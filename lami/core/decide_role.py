@@ -28,8 +28,7 @@ def decide_role(
         raise TypeError(f"{book.subject} has no role's book")
     draft = Draft(book, stimulus.cause, rules, now, stimulus.gate, seen_as(stimulus))
     if isinstance(stimulus, Told):
-        change = stimulus.change
-        draft.look_later(min(change.time, now), change.resource.text)
+        draft.look_later(None, stimulus.change.resource.text)
     if isinstance(look, Absent):
         if not isinstance(stimulus, Again) or state.powers:
             draft.say("observed", f"role {state.name or naming.short(book.subject.key)} is gone")

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 
+from lami.bench.measure import memory
 from lami.core.ids import ResourceId
 from lami.core.model import Actor
 from lami.core.policy import parse
@@ -127,6 +128,8 @@ def run(store: str, step: Step) -> Outcome:
     settings = Settings(frozenset(estate.subscriptions), policy=policy, auth="none")
     lami = assemble(settings, table, estate, (), Watch(), estate.clock, estate.sleep)  # type: ignore[arg-type]
     report = _do(lami, step.what)
+    held = memory()
+    assert held is not None, "this kernel does not say what a process holds"
     loaded = sorted(table.loaded)
     found = lami.queries.findings(FindingQuery(statuses=("open",)))
     outcome = Outcome(
@@ -136,17 +139,10 @@ def run(store: str, step: Step) -> Outcome:
         loaded,
         dict(estate.asked),
         dict(Counter(finding.rule for finding in found)),
-        _peak_mb(),
+        held.peak,
     )
     lami.close()
     return outcome
-
-
-def _peak_mb() -> float:
-    """The most memory that this process held at once. Not `ru_maxrss`: that begins with the parent's."""
-    with open("/proc/self/status", encoding="utf-8") as status:
-        held = next(line for line in status if line.startswith("VmHWM"))
-    return int(held.split()[1]) / 1024
 
 
 def _do(lami: Lami, what: str) -> Report:
