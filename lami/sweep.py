@@ -176,6 +176,7 @@ class Sweeper:
                 at_work.loaded[subject] = self._tools.books.load(subject)
 
     def _list(self, subscription: str) -> dict[str, RoleAssignment] | None:
+        # Assumption: a listing is no older than a look at one of its lines would be.
         lines: dict[str, RoleAssignment] = {}
         for line in self._tools.arm.assignments_in(subscription):
             if isinstance(line, Unknown):
