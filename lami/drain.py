@@ -18,8 +18,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from lami.channels.channel import Alert, Channel
 from lami.core import digests
@@ -47,8 +49,7 @@ REFUSED = timedelta(hours=1)
 """When a channel that refuses an alert for good is tried again: its settings may have been mended."""
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(Struct, frozen=True):
     """What a drain did, for whoever shows it as it happens."""
 
     alert: Alert
@@ -56,8 +57,7 @@ class Told:
     failure: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Telling:
+class _Telling(Struct, frozen=True):
     """A finding that is to be told, the debt that it is, and the channels that are to be told."""
 
     subject: Subject
@@ -67,8 +67,7 @@ class _Telling:
     routes: tuple[str, ...]
 
 
-@dataclass(slots=True)
-class _Round:
+class _Round(Struct):
     """The books of one drain in the order they were reached, as they are now, and what is left to do.
 
     `met` are the debts whose messages were delivered here: only those may be crossed off. What another worker

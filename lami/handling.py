@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
+
+from msgspec import Struct, field
 
 from lami.arm.protocol import Arm, NotAHolder
 from lami.core.decide_holder import decide_holder
@@ -55,8 +56,7 @@ MOST_TRIES = 50
 """How often a commit may lose against other writers before the stimulus is given back."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tools:
+class Tools(Struct, frozen=True):
     """What handling works with: the edges, the rules and the clock. Made once, in `lami.wiring`.
 
     `pauses` are the seconds waited before looking again at what was not believed.
@@ -71,8 +71,7 @@ class Tools:
     pauses: tuple[float, ...] = (1.0, 2.0, 4.0)
 
 
-@dataclass(frozen=True, slots=True)
-class Handled:
+class Handled(Struct, frozen=True):
     """What came of it: the book as it is now, and what was done.
 
     `findings` are ids opened or resolved; `strangers` are other principals that the look showed.
@@ -85,8 +84,7 @@ class Handled:
     strangers: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
+class _Seen(Struct, frozen=True):
     """What the looks for one try showed; each part where it was needed."""
 
     holder: Present[IdentityHolder] | Absent | None = None
@@ -143,8 +141,7 @@ def handle_loaded(tools: Tools, loaded: Loaded, stimulus: Stimulus, resource: st
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
+class _Step(Struct, frozen=True):
     """What would be committed, and the other principals that the look showed."""
 
     decision: Decision

@@ -6,7 +6,8 @@ Lines are read one by one and let go of, so what a listing weighs does not grow 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from lami.arm.protocol import Arm
 from lami.core import digests
@@ -17,8 +18,7 @@ Grants = Mapping[Subject, frozenset[str]]
 """What principals hold, each grant as its `digests.line`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(Struct, frozen=True):
     """One subscription as listed in full: its holders' digests, what principals hold in it and above it."""
 
     holders: Mapping[Subject, str]

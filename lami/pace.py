@@ -7,16 +7,16 @@ being only one of them. Source: Microsoft, "Understand how Azure Resource Manage
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from threading import Lock
+
+from msgspec import Struct
 
 WINDOW = timedelta(seconds=10)
 """The span that is counted over, and the rhythm of sweeps: what is gathered within one is swept together."""
 
 
-@dataclass(frozen=True, slots=True)
-class Calm:
+class Calm(Struct, frozen=True):
     """How much is done one by one for one subscription; beyond that it is a storm.
 
     `changes` are handled within a window as they come, the others gathered; `looks` are what the walker looks

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+
+from msgspec import Struct, field
 
 from lami.core import naming
 from lami.core.ids import ResourceId
@@ -30,8 +31,7 @@ _READINGS = 3
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class FindingQuery:
+class FindingQuery(Struct, frozen=True):
     """A question to the findings; what is empty or None means any. `subject` is an id or a name."""
 
     statuses: tuple[str, ...] = ()
@@ -55,8 +55,7 @@ class FindingQuery:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Health:
+class Health(Struct, frozen=True):
     """What lami can and cannot see. `overdue` are items of the due list that failed before."""
 
     baseline_at: datetime | None
@@ -66,8 +65,7 @@ class Health:
     overdue: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Expected:
+class Expected(Struct, frozen=True):
     """What the baseline expects of one subject: its identities (a holder's only) and its access."""
 
     subject: FindingSubject

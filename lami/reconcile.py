@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from lami.core.model import Actor, Cause, Subject, Unknown
 from lami.core.stimuli import Reconciled
@@ -123,8 +124,7 @@ class Reconciler:
             going.progress(Progress(first + len(batch), len(todo), what, at.part, at.parts))
 
 
-@dataclass(frozen=True, slots=True)
-class _Run:
+class _Run(Struct, frozen=True):
     """One run while it goes."""
 
     run: str

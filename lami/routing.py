@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
+
+from msgspec import Struct
 
 from lami.core.belief import SKEW
 from lami.core.draft import MARGIN
@@ -30,8 +31,7 @@ _CREDENTIAL = "microsoft.managedidentity/userassignedidentities/federatedidentit
 _GROUP_DELETED = "microsoft.resources/subscriptions/resourcegroups/delete"
 
 
-@dataclass(frozen=True, slots=True)
-class NotNow:
+class NotNow(Struct, frozen=True):
     """A change that no book was handed: it waits in `due`, or it concerns none; and why."""
 
     outcome: Literal["ignored", "deferred"]

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import timedelta
+
+from msgspec import Struct, field
 
 from lami.core import digests
 from lami.core.model import Cause, Subject
@@ -25,8 +26,7 @@ RUN_LEASE = timedelta(minutes=15)
 """After this what has not crossed itself off is taken to have died, and is done again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(Struct, frozen=True):
     """How far a run is: `done` of `total` subjects (0 where not known yet), and what it is at.
 
     `part` is the number of the subscription, of so many `parts`; 0 where it is about all of them.
@@ -42,8 +42,7 @@ class Progress:
 Listener = Callable[[Progress], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """What a run did. `unread` names the subscriptions that could not be listed in full, and why.
 
     `findings` are ids opened or resolved; `failed` are subjects that could not be handled now, and will be
@@ -62,8 +61,7 @@ class Report:
         return bool(self.unread or self.failed)
 
 
-@dataclass(slots=True)
-class Tally:
+class Tally(Struct):
     """A report in the making."""
 
     listed: int = 0
@@ -86,8 +84,7 @@ class Tally:
         return Report(self.listed, len(self.differing), tuple(self.findings), self.unread, self.failed)
 
 
-@dataclass(frozen=True, slots=True)
-class Handler:
+class Handler(Struct, frozen=True):
     """Handles the subjects of one run, and drains what that makes them owe."""
 
     tools: Tools

@@ -9,10 +9,11 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Lock
 from typing import Literal
+
+from msgspec import Struct
 
 from lami.core.decode import Ignored, decode
 from lami.core.draft import MARGIN
@@ -34,8 +35,7 @@ _CUT_OFF = timedelta(seconds=10)
 """After this a command that has not paid what it owes is taken to have died."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """What became of one event, as `lami replay` prints it. `findings` are ids opened or resolved."""
 
     event_id: str
@@ -44,8 +44,7 @@ class Outcome:
     findings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Acknowledgement:
+class Acknowledgement(Struct, frozen=True):
     """What became of an acceptance: the finding, and those it opened or resolved with it."""
 
     finding: str

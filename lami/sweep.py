@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from lami.arm.protocol import Arm, NotAHolder
 from lami.core.ids import ResourceId
@@ -36,8 +38,7 @@ from lami.store.due import Due
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(Struct, frozen=True):
     """Azure (`lami.arm.protocol.Arm`) as one listing of a subscription's role assignments shows it.
 
     What the listing does not cover is looked at in `arm`, and so is a principal with a grant that was not
@@ -87,8 +88,7 @@ class Listed:
         """Nothing is held open."""
 
 
-@dataclass(slots=True)
-class _Sweep:
+class _Sweep(Struct):
     """A sweep at work. `alone` are subjects whose books somebody else has written since they were loaded."""
 
     loaded: dict[Subject, Loaded] = field(default_factory=dict)
@@ -97,8 +97,7 @@ class _Sweep:
     alone: set[Subject] = field(default_factory=set)
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What became of one item: what was handled, or why it failed and is to be put off."""
 
     handled: tuple[Handled, ...] = ()

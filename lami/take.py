@@ -18,7 +18,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from lami.core import digests
 from lami.core.decide_principal import Sight
@@ -63,8 +64,7 @@ class Taker:
         return _Take(self._tools, handler, Taken(run, cause, reason), progress).over(subscriptions)
 
 
-@dataclass(slots=True)
-class _Take:
+class _Take(Struct):
     """One take while it goes. `shown` are principals to be taken, with the digest of all that each
     subscription showed of them; `held` are subjects of which something was seen before."""
 

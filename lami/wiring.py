@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from lami.arm.azure import AzureArm
 from lami.arm.protocol import Arm
@@ -32,8 +33,7 @@ if TYPE_CHECKING:
     from lami.channels.event_grid import EventGrid
 
 
-@dataclass(frozen=True, slots=True)
-class Lami:
+class Lami(Struct, frozen=True):
     """A lami put together: what changes things, what answers questions, and what must be closed."""
 
     settings: Settings
@@ -52,8 +52,7 @@ class Lami:
         self.table.close()
 
 
-@dataclass(frozen=True, slots=True)
-class Watch:
+class Watch(Struct, frozen=True):
     """Who is shown what happens, as it happens: outcomes of events and alerts told."""
 
     outcome: Callable[[Outcome], None] = lambda outcome: None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeVar
 
 from azure.core.exceptions import (
@@ -17,6 +16,7 @@ from azure.core.exceptions import (
     ServiceRequestTimeoutError,
     ServiceResponseTimeoutError,
 )
+from msgspec import Struct
 
 from lami.arm.pipeline import retry_after
 from lami.arm.read import Unreadable
@@ -41,8 +41,7 @@ _NOT_THE_RESOURCE = frozenset(
 State = TypeVar("State")
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(Struct, frozen=True):
     """What is being read, as a reason says it, and the permission that reading it takes."""
 
     what: str

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from lami.core.ids import ResourceId
 from lami.core.model import IdentityHolder, Look, RoleAssignment, RoleDefinition, Unknown
 
 
-@dataclass(frozen=True, slots=True)
-class NotAHolder:
+class NotAHolder(Struct, frozen=True):
     """The resource is there and is no logic app (a site of another kind): lami has no book for it."""
 
     id: ResourceId

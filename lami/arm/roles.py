@@ -6,8 +6,9 @@ A role that is widened meanwhile raises an event of its own, which is answered w
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from threading import Lock
+
+from msgspec import Struct
 
 from lami.core.ids import ResourceId, guid
 from lami.core.model import Look, Present, RoleDefinition, Unknown
@@ -20,8 +21,7 @@ KEEP_FAILURE = 60.0
 DEFINITIONS = "providers/Microsoft.Authorization/roleDefinitions"
 
 
-@dataclass(frozen=True, slots=True)
-class _Held:
+class _Held(Struct, frozen=True):
     role: RoleDefinition
     read_at: float
     until: float

@@ -9,9 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from statistics import median
+
+from msgspec import Struct, to_builtins
 
 from lami.bench.canned import APP, DANA, PRINCIPAL, ROLE, SUBSCRIPTION, narrow_grant
 from lami.bench.measure import Floor, NotMeasured, Row, Say, Size, at_least, rate
@@ -148,7 +150,7 @@ def _floor(decision: Decision) -> Callable[[], object]:
         _members(decision.owed) if decision.owed else (),
         tuple(_members(entry) for entry in decision.entries),
     )
-    lines = [json.loads(json.dumps(asdict(entry), default=str)) for entry in decision.entries]
+    lines = [to_builtins(entry) for entry in decision.entries]
 
     def make() -> object:
         for line in lines:
@@ -166,8 +168,8 @@ def _floor(decision: Decision) -> Callable[[], object]:
     return make
 
 
-def _members(thing: object) -> tuple[object, ...]:
-    return tuple(getattr(thing, name) for name in thing.__dataclass_fields__)  # type: ignore[attr-defined]
+def _members(thing: Struct) -> tuple[object, ...]:
+    return tuple(getattr(thing, name) for name in thing.__struct_fields__)
 
 
 def _remake(kind: Callable[..., object], members: tuple[object, ...]) -> object:

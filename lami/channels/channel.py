@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from lami.core.model import Cause, Finding
 
 
-@dataclass(frozen=True, slots=True)
-class Alert:
+class Alert(Struct, frozen=True):
     """All findings of one cause (and one thread) that a channel is to be told, as one message.
 
     A *digest* gathers the findings of several causes (`stories` counts them), where there were too many to

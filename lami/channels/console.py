@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar, TextIO
+
+from msgspec import Struct
 
 from lami.channels.channel import Alert
 from lami.channels.text import shown
@@ -15,8 +16,7 @@ MAX_ITEMS = 50
 _LINK = 1_000
 
 
-@dataclass(frozen=True, slots=True)
-class Console:
+class Console(Struct, frozen=True):
     """Writes alerts to a stream, usually standard error: data has standard output to itself."""
 
     stream: TextIO

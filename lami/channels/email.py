@@ -9,7 +9,6 @@ from __future__ import annotations
 import smtplib
 import ssl
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -17,6 +16,8 @@ from email.utils import format_datetime, parseaddr
 from ipaddress import ip_address
 from typing import ClassVar, NoReturn
 from xml.etree.ElementTree import Element, SubElement, tostring
+
+from msgspec import Struct
 
 from lami.channels import console
 from lami.channels.channel import Alert
@@ -45,8 +46,7 @@ _SUBTLE = "color:#616161;font-size:12px"
 _MONO = "font-family:Consolas,Menlo,monospace;font-size:12px"
 
 
-@dataclass(frozen=True, slots=True)
-class Email:
+class Email(Struct, frozen=True):
     """Mails alerts through one relay, from one address to several."""
 
     server: SmtpServer

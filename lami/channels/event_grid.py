@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
 from azure.core.credentials import AzureKeyCredential, TokenCredential
 from azure.core.exceptions import AzureError, HttpResponseError, ResourceNotFoundError
 from azure.core.messaging import CloudEvent
+from msgspec import Struct
 
 from lami.channels.channel import Alert
 from lami.channels.post import seconds
@@ -38,8 +38,7 @@ class _Options(logging.Filter):
 _OPTIONS = _Options()
 
 
-@dataclass(frozen=True, slots=True)
-class EventGrid:
+class EventGrid(Struct, frozen=True):
     """Publishes to one custom topic (`https://NAME.REGION-1.eventgrid.azure.net/api/events`).
 
     A token is only ever sent over https: azure-core refuses plain http with it. On loopback, where there is

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Protocol
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 Address = IPv4Address | IPv6Address
 
@@ -23,8 +24,7 @@ TOPIC_HOSTS = ("*.eventgrid.azure.net", "*.eventgrid.azure.us", "*.eventgrid.azu
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """A URL taken apart once, so that what was checked is what is used. `path` has the query with it."""
 
     scheme: str
@@ -45,8 +45,7 @@ class Targets(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class PublicTargets:
+class PublicTargets(Struct, frozen=True):
     """Https to the hosts named, at public addresses only. A host is a name or `*.suffix`."""
 
     hosts: tuple[str, ...] = TEAMS_HOSTS
@@ -68,8 +67,7 @@ class PublicTargets:
         return plain.is_global and not plain.is_multicast
 
 
-@dataclass(frozen=True, slots=True)
-class LoopbackTargets:
+class LoopbackTargets(Struct, frozen=True):
     """This machine, in plain http if need be, may stand in; everything else as `otherwise` has it."""
 
     otherwise: PublicTargets = PublicTargets()

@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from lami.channels.channel import Alert
 from lami.channels.text import copyable, shown
@@ -38,16 +40,14 @@ _HEADINGS = 8
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
-@dataclass(frozen=True, slots=True)
-class Who:
+class Who(Struct, frozen=True):
     """An actor: the name, and what is said after it (` (user) from 203.0.113.7`)."""
 
     name: str
     rest: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(Struct, frozen=True):
     """One line of what is known of a finding. `exact` marks ids, to be set in fixed-width letters."""
 
     label: str
@@ -55,16 +55,14 @@ class Fact:
     exact: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Notes:
+class Notes(Struct, frozen=True):
     """Notes under one heading (`Stranded`, `Missing`); the heading is empty for notes without one."""
 
     heading: str
     lines: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(Struct, frozen=True):
     """What an alert says, part by part and in the order in which every layout has it.
 
     `severity` is the gravest; `labels` go beside it. `listed` are findings in a line each under `heading`,
@@ -84,8 +82,7 @@ class Summary:
     reading: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Commands:
+class Commands(Struct, frozen=True):
     """Commands exactly as they are to be run, and how many there are with those that cannot be shown so."""
 
     lines: tuple[str, ...]

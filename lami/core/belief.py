@@ -26,16 +26,16 @@ the `changedTime` of the write that it reports.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 SKEW = timedelta(seconds=60)
 """How much later than the write's own time an event may be stamped."""
 # Assumption: nobody could measure the skew without a live tenant; see docs/assumptions.md.
 
 
-@dataclass(frozen=True, slots=True)
-class Memory:
+class Memory(Struct, frozen=True):
     """What the book remembers of one resource. `shown` in a verdict is compared with these times."""
 
     newest: datetime | None = None
@@ -44,16 +44,14 @@ class Memory:
     exists: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(Struct, frozen=True):
     """What the stimulus says of the resource. `at` is never later than lami's own clock."""
 
     at: datetime
     deletes: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """Whether to believe a look; if not, whether waiting a little may help; and whether to look later."""
 
     believe: bool

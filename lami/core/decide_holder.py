@@ -16,8 +16,9 @@ The rules:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from lami.core import belief, naming, terms
 from lami.core.draft import Draft, Rules

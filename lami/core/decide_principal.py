@@ -16,8 +16,10 @@ The rules:
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from lami.core import belief, naming, roles, terms
 from lami.core.draft import Draft, Rules
@@ -39,8 +41,7 @@ from lami.core.stimuli import Accepted, Carries, Stimulus, Taken, Told, seen_as
 from lami.errors import Permanent
 
 
-@dataclass(frozen=True, slots=True)
-class Sight:
+class Sight(Struct, frozen=True):
     """What was seen for a decision: single looks by assignment, or a whole listing of the principal's grants.
 
     `complete` are the subscriptions that the listing covers; a grant held there and not listed is missing.

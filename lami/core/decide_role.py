@@ -6,8 +6,9 @@ an event it is believed, and a later look is owed.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from lami.core import naming, roles
 from lami.core.draft import Draft, Rules

@@ -18,9 +18,10 @@ import math
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NoReturn
+
+from msgspec import Struct
 
 from lami.core.ids import MAX_LENGTH, Level, ResourceId, guid
 from lami.core.model import Actor, Change
@@ -64,8 +65,7 @@ _CLAIMS = "http://schemas.microsoft.com/identity/claims/"
 _UPN = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/upn"
 
 
-@dataclass(frozen=True, slots=True)
-class Ignored:
+class Ignored(Struct, frozen=True):
     """A proper event that lami has no use for, and why."""
 
     event_id: str

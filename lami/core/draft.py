@@ -6,8 +6,10 @@ Used only inside `lami.core`: what leaves is the frozen `Decision`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from lami.core.findings import Detector, Settled, settle
 from lami.core.model import (
@@ -37,8 +39,7 @@ _LAST = datetime.max.replace(tzinfo=UTC) - MARGIN
 """The latest deadline that has an after; "for ever" is written as the year 9999."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(Struct, frozen=True):
     """What decisions go by: policy, detectors, the subscriptions watched, and how long a look is doubted."""
 
     policy: Policy
@@ -47,8 +48,7 @@ class Rules:
     patience: timedelta
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
+class _Line(Struct, frozen=True):
     kind: EntryKind
     text: str
     before: Mapping[str, str]
@@ -56,8 +56,7 @@ class _Line:
     finding: str = ""
 
 
-@dataclass(slots=True)
-class Draft:
+class Draft(Struct):
     """One step on one book because of one cause."""
 
     book: Book

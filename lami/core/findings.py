@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from lami.core.ids import digest
 from lami.core.model import Acceptance, Book, Finding, Found, Status, Subject
@@ -25,8 +27,7 @@ class Detector(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(Struct, frozen=True):
     """The findings of a book after its drift was compared with them.
 
     `findings` are those that stay, by id. `opened` were not there before or are open again, `retold` are

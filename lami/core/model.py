@@ -6,17 +6,19 @@ All of it is frozen. Times are aware datetimes in UTC. Principals and roles are 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Generic, Literal, TypeVar
+
+from msgspec import Struct, field
+from msgspec.structs import force_setattr
 
 from lami.core.ids import ResourceId, digest
 
 # --- who and why -----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Actor:
+class Actor(Struct, frozen=True):
     """Who did it, from the claims of an event. All of it is text an attacker may have chosen."""
 
     kind: Literal["user", "application", "lami", "unknown"] = "unknown"
@@ -25,8 +27,7 @@ class Actor:
     ip: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(Struct, frozen=True):
     """What set off a decision: findings of one cause are told together, in whichever books they stand."""
 
     id: str
@@ -36,8 +37,7 @@ class Cause:
     actor: Actor = Actor()
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """What we were told: one Event Grid event. A hint, never believed for state.
 
     `operation` is in lower case (`microsoft.logic/workflows/write`).
@@ -67,20 +67,17 @@ class Change:
 State_co = TypeVar("State_co", covariant=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Present(Generic[State_co]):
+class Present(Struct, Generic[State_co], frozen=True):
     """ARM answered with the resource's state."""
 
     state: State_co
 
 
-@dataclass(frozen=True, slots=True)
-class Absent:
+class Absent(Struct, frozen=True):
     """ARM answered that there is no such resource (404)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
+class Unknown(Struct, frozen=True):
     """ARM could not be asked, or did not answer in full. Never taken for absent.
 
     `retry_after` is in seconds, where ARM named it; `denied` is true for 401 and 403.
@@ -94,8 +91,7 @@ class Unknown:
 Look = Present[State_co] | Absent | Unknown
 
 
-@dataclass(frozen=True, slots=True)
-class Permission:
+class Permission(Struct, frozen=True):
     """One block of a role definition. `condition` is ABAC text, empty where there is none."""
 
     actions: tuple[str, ...] = ()
@@ -105,8 +101,7 @@ class Permission:
     condition: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class RoleDefinition:
+class RoleDefinition(Struct, frozen=True):
     """A role. `permissions` is None where the definition could not be read."""
 
     id: str
@@ -115,15 +110,7 @@ class RoleDefinition:
     custom: bool = False
 
 
-class _Keyed:
-    """Room for a key that is worked out when first asked for. No member: neither stored nor compared."""
-
-    __slots__ = ("_key",)
-    _key: str
-
-
-@dataclass(frozen=True, slots=True)
-class Access(_Keyed):
+class Access(Struct, frozen=True, dict=True):
     """What a grant allows, whoever holds it: a role at a scope, under a condition.
 
     Access is compared by this, not by assignment id: a successor's assignments have new ids.
@@ -133,18 +120,13 @@ class Access(_Keyed):
     scope: ResourceId
     condition: str = ""
 
-    @property
+    @cached_property
     def key(self) -> str:
-        """A short name of this access, the same in every book."""
-        try:
-            return self._key
-        except AttributeError:
-            object.__setattr__(self, "_key", digest(self.role, self.scope.key, self.condition))
-            return self._key
+        """A short name of this access, the same in every book. No member: neither stored nor compared."""
+        return digest(self.role, self.scope.key, self.condition)
 
 
-@dataclass(frozen=True, slots=True)
-class RoleAssignment:
+class RoleAssignment(Struct, frozen=True):
     """A role assignment as ARM shows it now. `changed` is `updatedOn`, the time of its newest write."""
 
     id: ResourceId
@@ -160,16 +142,14 @@ class RoleAssignment:
 HolderKind = Literal["logicApp", "userAssignedIdentity"]
 
 
-@dataclass(frozen=True, slots=True)
-class Attached:
+class Attached(Struct, frozen=True):
     """A user-assigned identity that an app uses, with the principal the app's own reply names."""
 
     identity: ResourceId
     principal: str
 
 
-@dataclass(frozen=True, slots=True)
-class IdentityHolder:
+class IdentityHolder(Struct, frozen=True):
     """A logic app (Consumption, Standard, slot) or a user-assigned identity as ARM shows it now.
 
     `system` is the principal of the system-assigned identity, or, of a user-assigned identity, its own.
@@ -192,20 +172,31 @@ class IdentityHolder:
 SubjectKind = Literal["holder", "principal", "role"]
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Subject:
+class Subject(Struct, frozen=True):
     """What a book is about. `id` is a holder's resource id, or a principal's or role's GUID.
 
     Compared by kind and `key`, so that a holder's id is found in any casing.
     """
 
     kind: SubjectKind
-    id: str = field(compare=False)
-    key: str = field(default="", repr=False)
+    id: str
+    key: str = ""
 
     def __post_init__(self) -> None:
         """Derive the key."""
-        object.__setattr__(self, "key", self.id.lower())
+        force_setattr(self, "key", self.id.lower())
+
+    def __eq__(self, other: object) -> bool:
+        """Equal in any casing."""
+        return isinstance(other, Subject) and other.key == self.key and other.kind == self.kind
+
+    def __hash__(self) -> int:
+        """By what equality goes by."""
+        return hash((self.kind, self.key))
+
+    def __lt__(self, other: Subject) -> bool:
+        """By kind, then by key."""
+        return (self.kind, self.key) < (other.kind, other.key)
 
     @property
     def partition(self) -> str:
@@ -213,8 +204,7 @@ class Subject:
         return f"{self.kind}|{digest(self.key) if self.kind == 'holder' else self.key}"
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
+class Term(Struct, frozen=True):
     """One access that the baseline knows, with how often it was accepted and withdrawn in turn.
 
     Expected while `count` is odd. Books exchange terms and keep the larger count of each, so a doubled,
@@ -233,8 +223,7 @@ class Term:
         return self.count % 2 == 1
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(Struct, frozen=True):
     """A role assignment as the principal's book holds it; kept when gone, so that absence is remembered.
 
     `newest` is the newest time that lami was told or saw of it. `powers` are the classes of what the role
@@ -256,8 +245,7 @@ class Grant:
     tolerated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Carrier:
+class Carrier(Struct, frozen=True):
     """What a principal's book knows of a holder that carries it or has shed it.
 
     `since` and `cause` are those of the last turn; `version` is that of the holder's newest message;
@@ -274,16 +262,14 @@ class Carrier:
     apps: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(Struct, frozen=True):
     """What is remembered of an assignment that was told of and never seen: a late look must not revive it."""
 
     newest: datetime
     gone: bool
 
 
-@dataclass(frozen=True, slots=True)
-class PrincipalState:
+class PrincipalState(Struct, frozen=True):
     """What is held of a principal: its grants, the access accepted, and who carries it.
 
     `heard` are assignments that events told of as this principal's and that are not among the grants.
@@ -301,8 +287,7 @@ class PrincipalState:
         return bool(self.carriers) and not any(c.carries for c in self.carriers.values())
 
 
-@dataclass(frozen=True, slots=True)
-class Granted:
+class Granted(Struct, frozen=True):
     """What a principal last said it holds: version of its book, and its grants by access key."""
 
     version: int
@@ -310,8 +295,7 @@ class Granted:
     """Assignment id, access, role name."""
 
 
-@dataclass(frozen=True, slots=True)
-class IdentityNews:
+class IdentityNews(Struct, frozen=True):
     """What an attached user-assigned identity last said of itself to an app.
 
     `heard` is false as long as it had not heard itself what its principal is granted.
@@ -323,8 +307,7 @@ class IdentityNews:
     heard: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class User:
+class User(Struct, frozen=True):
     """What a user-assigned identity knows of an app: whether it attaches the identity now."""
 
     app: ResourceId
@@ -332,16 +315,14 @@ class User:
     attaches: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Carried:
+class Carried(Struct, frozen=True):
     """The identities a holder has at one time: its system principal and its attached identities."""
 
     system: str = ""
     attached: tuple[Attached, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class HolderState:
+class HolderState(Struct, frozen=True):
     """What is held of an identity holder.
 
     `known` says that it has a baseline. `newest` is the newest time told or seen of the resource, `seen`
@@ -373,8 +354,7 @@ class HolderState:
     identities: Mapping[str, IdentityNews] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class RoleState:
+class RoleState(Struct, frozen=True):
     """What is held of a role definition: its name and the classes of what it can do."""
 
     name: str = ""
@@ -393,8 +373,7 @@ SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low", "info")
 Status = Literal["open", "resolved", "accepted", "suppressed"]
 
 
-@dataclass(frozen=True, slots=True)
-class FindingSubject:
+class FindingSubject(Struct, frozen=True):
     """Whom a finding is about, as a person and a program name it."""
 
     kind: Literal["logicApp", "userAssignedIdentity", "principal", "role", "lami"]
@@ -403,8 +382,7 @@ class FindingSubject:
     owner: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """Drift that a detector objects to, before it is known whether a finding of it is open already.
 
     `key` names the drift within rule and subject: the same drift gives the same key. `telling` is what
@@ -429,8 +407,7 @@ class Found:
     remediation: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Acceptance:
+class Acceptance(Struct, frozen=True):
     """Who accepted a finding, why and (where the baseline was not moved) until when."""
 
     by: str
@@ -439,8 +416,7 @@ class Acceptance:
     until: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """Drift that a detector objects to. Open exactly as long as the drift stands.
 
     `key` is the drift's (`Found.key`). `thread` ties alerts of one story together. `notes` are further
@@ -482,8 +458,7 @@ EntryKind = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One line of the timeline; only ever added; hash-chained within its subject (`lami.core.timeline`)."""
 
     id: str
@@ -504,8 +479,7 @@ class Entry:
 MessageKind = Literal["carries", "grants", "attached", "identity"]
 
 
-@dataclass(frozen=True, slots=True)
-class OwedAlert:
+class OwedAlert(Struct, frozen=True):
     """A finding that the channels routed to it have yet to be told; `left` names those still to do.
 
     `left` is None until a first try has routed it.
@@ -516,16 +490,14 @@ class OwedAlert:
     left: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class OwedMessage:
+class OwedMessage(Struct, frozen=True):
     """A message to another book; its content is made from the sender's book when it is sent."""
 
     kind: MessageKind
     to: Subject
 
 
-@dataclass(frozen=True, slots=True)
-class OwedIndex:
+class OwedIndex(Struct, frozen=True):
     """What the index partitions have yet to get of a commit: copies of its entries and findings.
 
     `entries` says that there are entries; `findings` are ids; `digests` are the subscriptions in which
@@ -537,8 +509,7 @@ class OwedIndex:
     digests: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class OwedLook:
+class OwedLook(Struct, frozen=True):
     """A re-check that has yet to be put into `due`: look again at this time."""
 
     at: datetime
@@ -546,8 +517,7 @@ class OwedLook:
     resource: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Owed:
+class Owed(Struct, frozen=True):
     """What one commit owes others because of one cause, in one outbox row. `id` names the row.
 
     `claimed_until` is set while a worker is telling the alerts, so that no other tells them too.
@@ -562,8 +532,7 @@ class Owed:
     claimed_until: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Book:
+class Book(Struct, frozen=True):
     """All that lami holds of one subject, with its version. Version 0 is a book nobody has written.
 
     `chain` is the hash of its newest entry, `entries` how many there are. `findings` are those not
@@ -579,8 +548,7 @@ class Book:
     owed: tuple[Owed, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """What one stimulus does to one book. Committed whole or not at all.
 
     `book` is the book as it will be. `resolved` are findings that leave it; `opened` are the ids of those

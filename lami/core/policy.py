@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal, TypeVar, get_args
+
+from msgspec import Struct, field
 
 from lami.core.ids import Level, ResourceId, guid
 from lami.core.model import SEVERITIES, Severity
@@ -62,8 +63,7 @@ _WORDS: Mapping[Power, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class PolicyException:
+class PolicyException(Struct, frozen=True):
     """A suppression that somebody answers for. An empty `principal`, `scope` or `role` binds to any.
 
     `role` is a role's name, or its id by its GUID. From `until` on it no longer counts.
@@ -90,8 +90,7 @@ class PolicyException:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Struct, frozen=True):
     """What matters, as the operator says it. `broad` is class -> rung -> severity."""
 
     watch_principals: Principals = "all"
@@ -182,8 +181,7 @@ def _rung(scope: ResourceId) -> _Rung:
     return "resource-group" if scope.level is Level.RESOURCE_GROUP else "resource"
 
 
-@dataclass(frozen=True, slots=True)
-class _Reader:
+class _Reader(Struct, frozen=True):
     """Reads the tables and goes on after a fault, so that all of them are named together.
 
     `place` is always the table and key as the file's author knows them. What is wrong reads as None.

@@ -14,9 +14,10 @@ those roles that may write every type of Microsoft.X. So notActions can take cla
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, get_args
+
+from msgspec import Struct
 
 from lami.core.ids import guid
 from lami.core.model import Permission, RoleDefinition
@@ -196,8 +197,7 @@ def _covers(pieces: tuple[str, ...], operation: str) -> bool:
     return True
 
 
-@dataclass(frozen=True, slots=True)
-class _Patterns:
+class _Patterns(Struct, frozen=True):
     """A list of patterns, made ready for matching: plain ones in a set, the others in pieces."""
 
     plain: frozenset[str]
@@ -226,8 +226,7 @@ class _Patterns:
                 yield operation
 
 
-@dataclass(frozen=True, slots=True)
-class _Side:
+class _Side(Struct, frozen=True):
     """One side of a block, management or data: what it gives and what it takes back."""
 
     given: _Patterns

@@ -7,15 +7,15 @@ however often it is delivered; a message needs none, since it carries its sender
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from lami.core.ids import ResourceId, digest
 from lami.core.model import Access, Cause, Change, EntryKind, HolderKind, Term
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(Struct, frozen=True):
     """An Event Grid event."""
 
     change: Change
@@ -31,8 +31,7 @@ class Told:
         return self.change.cause
 
 
-@dataclass(frozen=True, slots=True)
-class Again:
+class Again(Struct, frozen=True):
     """A re-check that was left in `due`. `id` is the due row's, so that it commits once."""
 
     id: str
@@ -44,8 +43,7 @@ class Again:
         return f"again-{digest(self.id)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Reconciled:
+class Reconciled(Struct, frozen=True):
     """A run of reconcile found the subject different from what its book holds."""
 
     run: str
@@ -57,8 +55,7 @@ class Reconciled:
         return f"reconcile-{digest(self.run)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(Struct, frozen=True):
     """`lami baseline take`: what stands now is expected. With a reason it moves a baseline that is held."""
 
     run: str
@@ -71,8 +68,7 @@ class Taken:
         return f"take-{digest(self.run)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(Struct, frozen=True):
     """An operator accepts a finding; without `until` the baseline moves to what is."""
 
     finding: str
@@ -87,8 +83,7 @@ class Accepted:
         return f"accept-{digest(self.cause.id)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Carries:
+class Carries(Struct, frozen=True):
     """A holder tells a principal: I carry you, or have shed you; and what I expect you may do."""
 
     holder: ResourceId
@@ -102,8 +97,7 @@ class Carries:
     gate: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Grants:
+class Grants(Struct, frozen=True):
     """A principal tells a holder what it is granted now, and everything it ever accepted."""
 
     principal: str
@@ -114,8 +108,7 @@ class Grants:
     gate: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Attaches:
+class Attaches(Struct, frozen=True):
     """An app tells a user-assigned identity that it attaches it, or no longer does."""
 
     app: ResourceId
@@ -125,8 +118,7 @@ class Attaches:
     gate: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class IdentityIs:
+class IdentityIs(Struct, frozen=True):
     """A user-assigned identity tells an app which principal it is now, and what that one is granted.
 
     `heard` is false as long as the identity has not heard from its principal itself.

@@ -7,7 +7,8 @@ difference in which order, or how often, two books tell each other what they kno
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from lami.core.model import Access, Term
 

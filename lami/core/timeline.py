@@ -9,8 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from lami.core.ids import digest
 from lami.core.model import Actor, Cause, Entry, EntryKind, FindingSubject, Subject
@@ -54,8 +56,7 @@ def broken(entries: Sequence[Entry], head: str, count: int) -> str:
     return ""
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(Struct, frozen=True):
     """A question to the timeline. Text is compared without regard to case; empty means any.
 
     `since` is included, `until` is not. `scope` matches entries about that scope or below it.
@@ -108,7 +109,7 @@ class Query:
 
 
 def _members(noun: Entry | FindingSubject | Cause | Actor) -> dict[str, object]:
-    return {name: getattr(noun, name) for name in noun.__slots__}
+    return {name: getattr(noun, name) for name in noun.__struct_fields__}
 
 
 def _plain(value: object) -> str | dict[str, object]:

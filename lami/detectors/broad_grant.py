@@ -6,7 +6,8 @@ Broad is by what the role can do at that scope (`[broad]` of the policy), not by
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from lami.core import naming, remedy
 from lami.core.ids import digest
@@ -17,8 +18,7 @@ from lami.core.timeline import stamp
 RULE = "broad-grant"
 
 
-@dataclass(frozen=True, slots=True)
-class BroadGrant:
+class BroadGrant(Struct, frozen=True):
     """Objects to each present grant that is not expected and reaches as far as the policy names."""
 
     rule: str = RULE

@@ -7,7 +7,8 @@ behind, what the new one needs is missing; the finding lists both.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from lami.core import naming, remedy
 from lami.core.ids import digest
@@ -16,8 +17,7 @@ from lami.core.model import Access, Attached, Book, Found, HolderState, Severity
 from lami.core.policy import Policy
 
 
-@dataclass(frozen=True, slots=True)
-class IdentityChurn:
+class IdentityChurn(Struct, frozen=True):
     """Objects to a holder whose observed identities differ from its baseline's."""
 
     rule: str = "identity-churn"

@@ -6,7 +6,8 @@ Revoked, or not yet given to a successor: either way the workflow will be refuse
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from lami.core import naming, remedy
 from lami.core.ids import digest
@@ -14,8 +15,7 @@ from lami.core.model import Book, Found, HolderState
 from lami.core.policy import Policy
 
 
-@dataclass(frozen=True, slots=True)
-class MissingGrant:
+class MissingGrant(Struct, frozen=True):
     """Objects to each expected access that none of a holder's present principals is granted."""
 
     rule: str = "missing-grant"

@@ -8,7 +8,8 @@ Source: Microsoft's managed-identity best practices.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from lami.core import naming, remedy
 from lami.core.ids import digest
@@ -19,8 +20,7 @@ from lami.core.timeline import stamp
 RULE = "orphaned-assignment"
 
 
-@dataclass(frozen=True, slots=True)
-class OrphanedAssignment:
+class OrphanedAssignment(Struct, frozen=True):
     """Objects to each present grant of a principal that nobody carries any longer."""
 
     rule: str = RULE

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from lami.core.model import Book, Decision, Entry, Finding, Owed, Subject
 from lami.store import rows
@@ -18,8 +20,7 @@ class Repeated(Exception):
     """The stimulus was committed to this book before; nothing was written."""
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(Struct, frozen=True):
     """A book as the table holds it, with the etags of its rows and what this process just wrote to it.
 
     `written` keeps, by outbox row, the entries and resolved findings of commits made in this process, so

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
+
+from msgspec import Struct
 
 from lami.core.ids import digest
 from lami.core.model import Cause, Change, Subject
@@ -16,8 +17,7 @@ SHARDS = "0123"
 Why = Literal["drain", "doubt", "grace", "until", "route", "reconcile"]
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
+class Due(Struct, frozen=True):
     """Something to do at a time: `drain` a subject's debts; look at it again (`doubt`, `grace`, `until`);
     `route` a change whose assignment nobody knew; `reconcile` the subscription that `resource` names, or,
     where it names none, what is granted above all of them.

@@ -6,8 +6,9 @@ Index rows are written after the commit they belong to, from its debts; writing 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+
+from msgspec import Struct
 
 from lami.core.ids import ResourceId, digest
 from lami.core.model import Entry, Finding, Subject
@@ -18,16 +19,14 @@ SHARDS = "0123456789abcdef"
 _LAST_MS = 99_999_999_999_999
 
 
-@dataclass(frozen=True, slots=True)
-class IndexedFinding:
+class IndexedFinding(Struct, frozen=True):
     """A finding as the index has it, with the subject whose book is its home."""
 
     finding: Finding
     subject: Subject
 
 
-@dataclass(frozen=True, slots=True)
-class _Digest:
+class _Digest(Struct, frozen=True):
     subject: Subject
     digest: str
 

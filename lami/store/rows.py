@@ -14,11 +14,12 @@ from __future__ import annotations
 import base64
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import cache
 from typing import TypeVar, cast
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from lami.core.ids import ResourceId, digest
 from lami.core.model import (
@@ -60,8 +61,7 @@ T = TypeVar("T")
 Values = Mapping[str, Value]
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(Struct, frozen=True):
     """The head row: version, chain and the parts of the state that are small. `id` as Azure wrote it."""
 
     id: str

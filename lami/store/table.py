@@ -9,8 +9,9 @@ one works on all.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Literal, Protocol
+
+from msgspec import Struct, field
 
 from lami.errors import LamiError, Permanent, Temporary
 
@@ -18,8 +19,7 @@ Value = str | int | bool
 """What a property may hold. An `int` is 32 bits, as Table Storage's Int32 is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One entity. `etag` is opaque, set by the store on reading, and ignored on writing."""
 
     partition: str
@@ -28,24 +28,21 @@ class Row:
     etag: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Create:
+class Create(Struct, frozen=True):
     """Write a row that must not exist yet."""
 
     key: str
     values: Mapping[str, Value]
 
 
-@dataclass(frozen=True, slots=True)
-class Put:
+class Put(Struct, frozen=True):
     """Write a row whether or not it exists; what stood there is replaced whole."""
 
     key: str
     values: Mapping[str, Value]
 
 
-@dataclass(frozen=True, slots=True)
-class Replace:
+class Replace(Struct, frozen=True):
     """Write a row that must exist with exactly this etag."""
 
     key: str
@@ -53,8 +50,7 @@ class Replace:
     etag: str
 
 
-@dataclass(frozen=True, slots=True)
-class Delete:
+class Delete(Struct, frozen=True):
     """Remove a row that must exist, and with exactly this etag where one is given."""
 
     key: str

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar, get_args
 
 from flask import Blueprint, Response, jsonify, request
+from msgspec.structs import replace
 
 from lami.core.model import SEVERITIES, Entry, EntryKind, Finding, Status
 from lami.core.policy import KNOWN_RULES

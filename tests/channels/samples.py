@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
+
+from msgspec.structs import replace
 
 from lami.channels.channel import Alert
 from lami.core.model import Actor, Cause, Finding, FindingSubject
@@ -55,7 +56,7 @@ def _finding(id: str, rule: str, **fields: object) -> Finding:
         thread="claims-intake",
         revision=1,
     )
-    return replace(finding, **fields)  # type: ignore[arg-type]
+    return replace(finding, **fields)
 
 
 CHURN = _finding(

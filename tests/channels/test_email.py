@@ -5,13 +5,13 @@ from __future__ import annotations
 import email
 import socket
 from collections.abc import Iterator
-from dataclasses import replace
 from email.message import EmailMessage
 from email.policy import default
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from lami.channels.email import Email, SmtpServer, render
 from lami.errors import Permanent, Temporary

@@ -6,10 +6,10 @@ import json
 import logging
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 from azure.core.credentials import AccessToken, AzureKeyCredential
+from msgspec.structs import replace
 
 from lami.channels.event_grid import EventGrid, render
 from lami.core.shapes import finding_json

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from lami.core.decide_holder import decide_holder
 from lami.core.ids import ResourceId

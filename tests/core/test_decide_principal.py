@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from lami.core.decide_principal import Sight, decide_principal
 from lami.core.ids import ResourceId

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from lami.core.messages import compose
 from lami.core.model import Absent, OwedMessage, Subject, Term

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from lami.core.decide_role import decide_role
 from lami.core.model import Absent, Book, Decision, Permission, Present, RoleDefinition, RoleState, Subject

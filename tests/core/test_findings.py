@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from lami.core.findings import Settled, finding_id, settle
 from lami.core.model import Acceptance, Book, Finding, FindingSubject, Found, PrincipalState, Subject

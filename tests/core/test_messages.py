@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from lami.core.messages import apps, carried, compose, holder_name
 from lami.core.model import (

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from lami.core import naming
 from lami.core.model import Access, Book, FindingSubject, HolderState, PrincipalState, RoleState, Subject

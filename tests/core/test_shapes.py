@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+
+from msgspec.structs import replace
 
 from lami.core.model import Acceptance, Actor, Cause, Entry, Finding, FindingSubject
 from lami.core.shapes import entry_json, finding_json

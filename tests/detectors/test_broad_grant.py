@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from lami.core.ids import ResourceId
 from lami.core.model import Book, Found, Grant, RoleDefinition, Severity, Term

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from lami.core.model import Attached, Carried, Found, Granted, HolderState, Term
 from lami.detectors.missing_grant import MissingGrant

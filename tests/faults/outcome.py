@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from datetime import timedelta
+
+from msgspec import Struct
 
 from lami.core import digests
 from lami.core.ids import ResourceId
@@ -143,11 +145,11 @@ def plain(value: object) -> object:
     """A value of the model as dictionaries, without the fields that a fault may move."""
     if isinstance(value, ResourceId):
         return value.key
-    if is_dataclass(value):
+    if isinstance(value, Struct):
         return {
-            field.name: plain(getattr(value, field.name))
-            for field in fields(value)
-            if field.name not in WHEN_AND_HOW_OFTEN
+            name: plain(getattr(value, name))
+            for name in value.__struct_fields__
+            if name not in WHEN_AND_HOW_OFTEN
         }
     if isinstance(value, Mapping):
         return {str(key): plain(one) for key, one in value.items()}

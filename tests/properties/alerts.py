@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from lami.channels.channel import Alert
 from lami.core.model import SEVERITIES, Actor, Cause, Finding, FindingSubject

@@ -7,11 +7,12 @@ through the real draft, and every decision through a real book in a table.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from msgspec.structs import replace
 
 from lami.core.draft import MARGIN, Draft, Rules
 from lami.core.findings import finding_id

@@ -10,9 +10,11 @@ import uuid
 from _thread import get_ident
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from lami.arm.protocol import NotAHolder
 from lami.core.ids import ResourceId
@@ -93,8 +95,7 @@ def queue_scope(number: int, sub: str = SUB) -> ResourceId:
     )
 
 
-@dataclass(frozen=True)
-class _State:
+class _State(Struct, frozen=True):
     holders: dict[ResourceId, IdentityHolder] = field(default_factory=dict)
     assignments: dict[ResourceId, RoleAssignment] = field(default_factory=dict)
     roles: dict[str, RoleDefinition] = field(default_factory=lambda: dict(ROLES))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from threading import Barrier
 from uuid import uuid4
 
 import pytest
+from msgspec.structs import replace
 
 from lami.core.model import (
     Absent,
