@@ -19,8 +19,11 @@ from typing import Literal, get_args
 
 from msgspec import Struct
 
+from lami.core.conditions import narrows
 from lami.core.ids import guid
 from lami.core.model import Permission, RoleDefinition
+from lami.core.patterns import ANYTHING as _UNNAMED
+from lami.core.patterns import covers as _covers
 
 Power = Literal[
     "grants-access",
@@ -55,7 +58,6 @@ PRIVILEGED: Mapping[str, tuple[Power, ...]] = {
 Source: Microsoft Learn, "Azure built-in roles for Privileged"; the powers are those of their definitions.
 """
 
-_UNNAMED = "\0"
 _GRANTS = (
     "microsoft.authorization/roleassignments/write",
     "microsoft.authorization/roledefinitions/write",
@@ -157,44 +159,6 @@ def judge(role: RoleDefinition, condition: str) -> tuple[tuple[Power, ...], bool
     if narrows(condition):
         held = tuple(power for power in held if power != "grants-access")
     return held, readable
-
-
-def narrows(condition: str) -> bool:
-    """Whether a condition restricts which role assignments may be made.
-
-    One that speaks only of removing assignments, or of data, doesn't.
-    """
-    # Assumption: a condition that speaks of making role assignments does narrow it; lami evaluates none.
-    text = condition.lower()
-    return (
-        "microsoft.authorization/roleassignments/write" in text
-        or "@request[microsoft.authorization/roleassignments" in text
-    )
-
-
-def matches(pattern: str, operation: str) -> bool:
-    """Whether a pattern such as `Microsoft.Logic/*/read` covers the operation, whatever the case.
-
-    Takes time in proportion to the two lengths, however many wildcards there are: each piece between
-    wildcards is looked for once, from the left.
-    """
-    return _covers(tuple(pattern.lower().split("*")), operation.lower())
-
-
-def _covers(pieces: tuple[str, ...], operation: str) -> bool:
-    head, tail = pieces[0], pieces[-1]
-    if len(pieces) == 1:
-        return operation == head
-    end = len(operation) - len(tail)
-    if end < len(head) or not operation.startswith(head) or not operation.endswith(tail):
-        return False
-    at = len(head)
-    for piece in pieces[1:-1]:
-        found = operation.find(piece, at, end)
-        if found < 0:
-            return False
-        at = found + len(piece)
-    return True
 
 
 class _Patterns(Struct, frozen=True):

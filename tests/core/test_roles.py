@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lami.core.conditions import narrows
 from lami.core.model import Permission, RoleDefinition
-from lami.core.roles import POWERS, PRIVILEGED, judge, matches, narrows, powers
+from lami.core.patterns import matches
+from lami.core.roles import POWERS, PRIVILEGED, judge, powers
 from tests.corpus import corpus_json
 
 OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"

@@ -24,6 +24,7 @@ SHARES = {
     "policy faults": 250,
     "policy text": 200,
     "exceptions": 200,
+    "conditions": 300,
     "events": 600,
     "event schemas": 150,
     "bodies": 400,
