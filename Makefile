@@ -54,6 +54,14 @@ fuzz-long: test-env ## tests/properties with many and ever new cases (CASES=1000
 faults-long: test-env ## every crash point to the story's end, and 200 kills of lami serve (KILLS=200)
 	@LAMI_FAULTS_LONG=1 LAMI_KILLS=$(or $(KILLS),200) .venv/bin/python -m pytest tests/faults $(ARGS)
 
+.PHONY: reach
+reach: .venv/.stamp-test ## docs/reach.md anew, from the golden classification of the built-in roles
+	@.venv/bin/python -m tests.reach page
+
+.PHONY: golden
+golden: .venv/.stamp-test ## that classification anew, as lami judges: read the diff before you believe it
+	@.venv/bin/python -m tests.reach golden
+
 .PHONY: test-env
 test-env: .venv/.stamp-test tests/node_modules/.stamp-azurite
 	@if [ -n "$(PYTHON313)" ]; then $(MAKE) --no-print-directory --silent .venv313/.stamp-worker; \

@@ -16,6 +16,7 @@ from lami.errors import Temporary
 
 if TYPE_CHECKING:
     from azure.mgmt.authorization.v2022_04_01.models import RoleAssignment as AssignmentModel
+    from azure.mgmt.authorization.v2022_05_01_preview.models import Permission as PermissionModel
     from azure.mgmt.authorization.v2022_05_01_preview.models import RoleDefinition as DefinitionModel
     from azure.mgmt.logic.models import Workflow as WorkflowModel
 
@@ -54,23 +55,34 @@ def assignment(model: AssignmentModel, role: RoleDefinition) -> RoleAssignment:
 def role(model: DefinitionModel) -> RoleDefinition:
     """A role definition with its permissions, each with the condition it stands under."""
     name = guid(model.name or model.id or "")
-    if not name or not model.permissions:
+    if not name or not model.permissions or None in model.permissions:
         raise Unreadable("the role definition lacks its id or permissions")
     return RoleDefinition(
         id=name,
         name=model.role_name or "",
-        permissions=tuple(
-            Permission(
-                actions=tuple(block.actions or ()),
-                not_actions=tuple(block.not_actions or ()),
-                data_actions=tuple(block.data_actions or ()),
-                not_data_actions=tuple(block.not_data_actions or ()),
-                condition=block.condition or "",
-            )
-            for block in model.permissions
-        ),
+        permissions=tuple(_permission(block) for block in model.permissions),
         custom=(model.role_type or "").lower() == "customrole",
     )
+
+
+def _permission(block: PermissionModel) -> Permission:
+    if block.actions is None and block.data_actions is None:
+        raise Unreadable("a permission of the role definition lacks its actions")
+    return Permission(
+        actions=_patterns(block.actions),
+        not_actions=_patterns(block.not_actions),
+        data_actions=_patterns(block.data_actions),
+        not_data_actions=_patterns(block.not_data_actions),
+        condition=block.condition or "",
+    )
+
+
+def _patterns(values: list[str] | None) -> tuple[str, ...]:
+    """The patterns of one list. The SDK makes text of whatever stands in it, and leaves a null alone."""
+    for value in values or ():
+        if not isinstance(value, str) or value[:1] in ("[", "{") or not ("/" in value or "*" in value):
+            raise Unreadable("a permission of the role definition holds what is no operation")
+    return tuple(values or ())
 
 
 def workflow(model: WorkflowModel) -> IdentityHolder:

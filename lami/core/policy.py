@@ -52,7 +52,7 @@ _TABLES = ("watch", "grace", "broad", "severity", "exception", "routes")
 Read = TypeVar("Read")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _DURATION = re.compile(r"(\d{1,5})([smhd])", re.ASCII)
-_WORDS: Mapping[Power, str] = {
+WORDS: Mapping[Power, str] = {
     "grants-access": "can grant anyone access",
     "writes-all": "can change every resource",
     "takes-identity": "can act as the managed identities it manages",
@@ -61,6 +61,7 @@ _WORDS: Mapping[Power, str] = {
     "data-all": "can use all the data of a provider",
     "reads": "can read",
 }
+"""What the holder of each class can do, as titles and documents say it."""
 
 
 class PolicyException(Struct, frozen=True):
@@ -115,7 +116,7 @@ class Policy(Struct, frozen=True):
 
     def why(self, power: Power, scope: ResourceId) -> str:
         """The reason in words: `can grant anyone access, at resource group rg-orders`."""
-        return f"{_WORDS[power]}, at {scope.short}"
+        return f"{WORDS[power]}, at {scope.short}"
 
     def severity(self, rule: str) -> Severity:
         """The severity of a rule that the policy speaks of, else medium."""

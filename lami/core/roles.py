@@ -5,9 +5,9 @@ up. `*` stands for any run of characters, slashes included, anywhere in a patter
 Source: Microsoft Learn, "Understand Azure role definitions".
 
 Whether a role reaches a class is asked with concrete operations: those that Azure is known to have
-(`_GRANTS` and so on), and for the classes that no list can exhaust the *witnesses* of the role's own
-patterns, in which `_UNNAMED` stands for whatever a `*` stands for. No pattern names `_UNNAMED`, so an
-operation that holds it is matched by wildcards only: `microsoft.x/_UNNAMED/write` is allowed to exactly
+(`GRANTS` and so on), and for the classes that no list can exhaust the *witnesses* of the role's own
+patterns, in which `ANYTHING` stands for whatever a `*` stands for. No pattern names `ANYTHING`, so an
+operation that holds it is matched by wildcards only: `microsoft.x/ANYTHING/write` is allowed to exactly
 those roles that may write every type of Microsoft.X. So notActions can take classes away, never add one.
 """
 
@@ -22,8 +22,9 @@ from msgspec import Struct
 from lami.core.conditions import narrows
 from lami.core.ids import guid
 from lami.core.model import Permission, RoleDefinition
-from lami.core.patterns import ANYTHING as _UNNAMED
-from lami.core.patterns import covers as _covers
+from lami.core.operations import GRANTS, READS_SECRET_DATA, READS_SECRETS, TAKES_IDENTITY, tells_secret
+from lami.core.pattern_sets import Patterns
+from lami.core.patterns import ANYTHING, covers
 
 Power = Literal[
     "grants-access",
@@ -58,81 +59,6 @@ PRIVILEGED: Mapping[str, tuple[Power, ...]] = {
 Source: Microsoft Learn, "Azure built-in roles for Privileged"; the powers are those of their definitions.
 """
 
-_GRANTS = (
-    "microsoft.authorization/roleassignments/write",
-    "microsoft.authorization/roledefinitions/write",
-    "microsoft.authorization/elevateaccess/action",
-    # A privileged-identity request that assigns at once is a grant as well.
-    "microsoft.authorization/roleassignmentschedulerequests/write",
-    "microsoft.authorization/roleeligibilityschedulerequests/write",
-)
-_SITES = ("microsoft.web/sites", "microsoft.web/sites/slots")
-_TAKES_IDENTITY = (
-    "microsoft.logic/workflows/write",
-    # Whoever changes an app's code, its settings or its publishing credentials runs code as its identity.
-    *(
-        f"{site}/{operation}"
-        for site in _SITES
-        for operation in (
-            "write",
-            "publish/action",
-            "publishxml/action",
-            "config/write",
-            "config/list/action",
-            "deployworkflowartifacts/action",
-            "extensions/write",
-        )
-    ),
-    "microsoft.managedidentity/userassignedidentities/assign/action",
-    f"microsoft.managedidentity/userassignedidentities/{_UNNAMED}/assign/action",
-    "microsoft.managedidentity/userassignedidentities/federatedidentitycredentials/write",
-)
-_READS_SECRETS = (
-    # What a wildcard over these providers reaches; plain patterns are known by their last words instead.
-    *(f"{site}/config/list/action" for site in _SITES),
-    *(f"{site}/functions/listsecrets/action" for site in _SITES),
-    *(f"{site}/host/listkeys/action" for site in _SITES),
-    "microsoft.web/sites/hostruntime/webhooks/api/workflows/triggers/listcallbackurl/action",
-    "microsoft.web/connections/listconnectionkeys/action",
-    "microsoft.logic/workflows/listcallbackurl/action",
-    "microsoft.logic/workflows/triggers/listcallbackurl/action",
-    "microsoft.logic/integrationaccounts/listcallbackurl/action",
-    "microsoft.storage/storageaccounts/listkeys/action",
-    "microsoft.storage/storageaccounts/listaccountsas/action",
-    "microsoft.documentdb/databaseaccounts/listkeys/action",
-    "microsoft.servicebus/namespaces/authorizationrules/listkeys/action",
-    "microsoft.eventhub/namespaces/authorizationrules/listkeys/action",
-    "microsoft.relay/namespaces/authorizationrules/listkeys/action",
-    "microsoft.eventgrid/topics/listkeys/action",
-    "microsoft.cognitiveservices/accounts/listkeys/action",
-    "microsoft.search/searchservices/listadminkeys/action",
-    "microsoft.appconfiguration/configurationstores/listkeys/action",
-    "microsoft.containerregistry/registries/listcredentials/action",
-    "microsoft.containerservice/managedclusters/listclusteradmincredential/action",
-    "microsoft.app/containerapps/listsecrets/action",
-    "microsoft.apimanagement/service/subscriptions/listsecrets/action",
-    "microsoft.machinelearningservices/workspaces/listkeys/action",
-    "microsoft.operationalinsights/workspaces/listkeys/action",
-    "microsoft.signalrservice/signalr/listkeys/action",
-    "microsoft.cache/redis/listkeys/action",
-    "microsoft.batch/batchaccounts/listkeys/action",
-    "microsoft.devices/iothubs/listkeys/action",
-    "microsoft.maps/accounts/listkeys/action",
-    "microsoft.communication/communicationservices/listkeys/action",
-    "microsoft.notificationhubs/namespaces/authorizationrules/listkeys/action",
-)
-_READS_SECRET_DATA = (
-    # `keys/read` shows public keys only, and wrapping is what every encrypted disk needs: neither counts.
-    "microsoft.keyvault/vaults/secrets/getsecret/action",
-    "microsoft.keyvault/vaults/secrets/backup/action",
-    "microsoft.keyvault/vaults/keys/backup/action",
-    "microsoft.keyvault/vaults/keys/decrypt/action",
-    "microsoft.keyvault/vaults/keys/release/action",
-    "microsoft.containerservice/managedclusters/secrets/read",
-    "microsoft.containerservice/fleets/secrets/read",
-    "microsoft.kubernetes/connectedclusters/secrets/read",
-)
-_SECRET_WORDS = ("key", "secret", "credential", "callbackurl", "connectionstring", "token", "password")
 _HARMLESS_PROVIDERS = frozenset({"microsoft.support"})
 """Opening support tickets comes with some 140 narrow built-in roles and makes none of them broad."""
 
@@ -161,40 +87,11 @@ def judge(role: RoleDefinition, condition: str) -> tuple[tuple[Power, ...], bool
     return held, readable
 
 
-class _Patterns(Struct, frozen=True):
-    """A list of patterns, made ready for matching: plain ones in a set, the others in pieces."""
-
-    plain: frozenset[str]
-    wild: tuple[tuple[str, ...], ...]
-
-    @classmethod
-    def of(cls, patterns: Iterable[str]) -> _Patterns:
-        texts = {pattern.strip().lower() for pattern in patterns}
-        wild = tuple(tuple(text.split("*")) for text in sorted(texts) if "*" in text)
-        return cls(frozenset(text for text in texts if "*" not in text), wild)
-
-    def cover(self, operation: str) -> bool:
-        return operation in self.plain or any(_covers(pieces, operation) for pieces in self.wild)
-
-    def witnesses(self) -> Iterator[str]:
-        """Each pattern as an operation that it covers and, where it has a wildcard, nobody names."""
-        yield from self.plain
-        yield from (_UNNAMED.join(pieces) for pieces in self.wild)
-
-    def wide(self, ending: str) -> Iterator[str]:
-        """`provider/<any type>/ending`, for each pattern that covers it: those over a whole provider."""
-        for pieces in self.wild:
-            provider = _UNNAMED.join(pieces).partition("/")[0]
-            operation = f"{provider}/{_UNNAMED}/{ending}"
-            if provider not in _HARMLESS_PROVIDERS and _covers(pieces, operation):
-                yield operation
-
-
 class _Side(Struct, frozen=True):
     """One side of a block, management or data: what it gives and what it takes back."""
 
-    given: _Patterns
-    taken: _Patterns
+    given: Patterns
+    taken: Patterns
 
     def allows_any(self, operations: Iterable[str]) -> bool:
         """Whether any of these operations is given and not taken back."""
@@ -206,50 +103,51 @@ class _Side(Struct, frozen=True):
 
 
 def _of_block(block: Permission) -> Iterator[Power]:
-    control = _Side(_Patterns.of(block.actions), _Patterns.of(block.not_actions))
-    data = _Side(_Patterns.of(block.data_actions), _Patterns.of(block.not_data_actions))
-    if control.allows_any(_GRANTS) and not narrows(block.condition):
+    control = _Side(Patterns.of(block.actions), Patterns.of(block.not_actions))
+    data = _Side(Patterns.of(block.data_actions), Patterns.of(block.not_data_actions))
+    if control.allows_any(GRANTS) and not narrows(block.condition):
         yield "grants-access"
-    if control.allows_any((f"microsoft.{_UNNAMED}/{_UNNAMED}/write",)):
+    if control.allows_any((f"microsoft.{ANYTHING}/{ANYTHING}/write",)):
         yield "writes-all"
-    if control.allows_any(_TAKES_IDENTITY):
+    if control.allows_any(TAKES_IDENTITY):
         yield "takes-identity"
     if _reads_secrets(control, data):
         yield "reads-secrets"
-    if control.leaves_any(control.given.wide("write")):
+    if control.leaves_any(_wide(control, "write")):
         yield "writes-provider"
-    if any(_leaves_some(data, operation) for operation in data.given.wide(_UNNAMED)):
+    if any(_leaves_some(data, operation) for operation in _wide(data, ANYTHING)):
         yield "data-all"
     if _reads(control) or _reads(data):
         yield "reads"
 
 
 def _reads_secrets(control: _Side, data: _Side) -> bool:
-    if control.allows_any(_READS_SECRETS) or data.allows_any(_READS_SECRET_DATA):
+    if control.allows_any(READS_SECRETS) or data.allows_any(READS_SECRET_DATA):
         return True
-    return control.leaves_any(
-        operation for operation in control.given.witnesses() if _tells_secret(operation)
+    # `listKeys/*` covers `listKeys/action`.
+    named = (
+        f"{operation.removesuffix(ANYTHING)}action" if operation.endswith(f"/{ANYTHING}") else operation
+        for operation in control.given.witnesses()
     )
+    return control.leaves_any(operation for operation in named if tells_secret(operation))
 
 
-def _tells_secret(operation: str) -> bool:
-    """Whether an operation answers with a secret, by the words Azure names such operations with.
-
-    What generates a key is none: a user delegation key, say, gives no more than its maker has.
-    """
-    *_, name, verb = ("", "", *operation.split("/"))
-    if verb != "action" or not name.startswith(("list", "regenerate")):
-        return False
-    return name.endswith("sas") or any(word in name for word in _SECRET_WORDS)
+def _wide(side: _Side, ending: str) -> Iterator[str]:
+    """`provider/<any type>/ending`, for each pattern that covers it: those over a whole provider."""
+    for pieces in side.given.wild:
+        provider = ANYTHING.join(pieces).partition("/")[0]
+        operation = f"{provider}/{ANYTHING}/{ending}"
+        if provider not in _HARMLESS_PROVIDERS and covers(pieces, operation):
+            yield operation
 
 
 def _leaves_some(data: _Side, whole: str) -> bool:
     """Whether anything at all is left of the data of a provider."""
-    everything = whole.removesuffix(_UNNAMED)
+    everything = whole.removesuffix(ANYTHING)
     return data.leaves_any(everything + verb for verb in ("read", "write", "delete", "action"))
 
 
 def _reads(side: _Side) -> bool:
     plain = (operation for operation in side.given.witnesses() if operation.endswith("/read"))
-    open_ended = (f"{_UNNAMED.join(pieces)}/read" for pieces in side.given.wild if not pieces[-1])
+    open_ended = (f"{ANYTHING.join(pieces)}/read" for pieces in side.given.wild if not pieces[-1])
     return side.leaves_any(plain) or side.leaves_any(open_ended)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from lami.core import naming, remedy
+from lami.core import conditions, naming, remedy
 from lami.core.ids import digest
 from lami.core.model import Book, Found, Grant, PrincipalState, Severity
 from lami.core.policy import Policy
@@ -81,11 +81,18 @@ def _found(book: Book, state: PrincipalState, key: str, grant: Grant, severity: 
         holds=grant.access.key,
         notes=(
             *unread,
-            *((f"Only under the condition: {grant.access.condition}",) if grant.access.condition else ()),
+            *_under(grant.access.condition),
         ),
         attack=("T1098.003",),
         remediation=(remedy.delete_assignment(grant.id.text),),
     )
+
+
+def _under(condition: str) -> Iterator[str]:
+    if condition:
+        yield f"Only under the condition: {condition}"
+    if reason := conditions.unread(condition):
+        yield f"lami cannot read that condition (it {reason}), and counts it as restricting nothing."
 
 
 def _thread(book: Book, state: PrincipalState) -> str:

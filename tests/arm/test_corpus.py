@@ -6,7 +6,6 @@ from typing import Any, cast
 
 import pytest
 from azure.mgmt.authorization.v2022_04_01.models import RoleAssignment as AssignmentModel
-from azure.mgmt.authorization.v2022_05_01_preview.models import RoleDefinition as DefinitionModel
 
 from lami.arm import read
 from lami.arm.protocol import Arm
@@ -67,21 +66,3 @@ def test_specified_identity() -> None:
     examples = cast("dict[str, Any]", corpus_json("arm/restspecs_msi_examples.json"))
     seen = read.user_assigned_identity(examples["IdentityGet"])
     assert (seen.system, seen.tags["key1"]) == ("25cc773c-7f05-40fc-a104-32d2300754ad", "value1")
-
-
-def test_all_built_in_roles() -> None:
-    """Every built-in role is read, and those that grant roles under a condition keep it."""
-    roles = []
-    for raw in cast("list[dict[str, Any]]", corpus_json("roles/built-in-roles-raw.json")):
-        properties = {"roleName": raw["roleName"], "type": raw["roleType"], "permissions": raw["permissions"]}
-        body = {"id": f"/{raw['type']}/{raw['name']}", "name": raw["name"], "properties": properties}
-        roles.append(read.role(DefinitionModel.deserialize(body)))
-    grants = [
-        block
-        for role in roles
-        for block in role.permissions or ()
-        if "Microsoft.Authorization/roleAssignments/write" in block.actions
-    ]
-    assert len(roles) == 928
-    assert not any(role.custom for role in roles)
-    assert len([block for block in grants if block.condition]) >= 20

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,9 +15,10 @@ from lami.arm import read
 from lami.arm.protocol import NotAHolder
 from lami.arm.read import Unreadable
 from lami.core.ids import ResourceId
-from lami.core.model import Attached, IdentityHolder, RoleAssignment
+from lami.core.model import Attached, IdentityHolder, Permission, RoleAssignment
 from tests.arm import replies
-from tests.arm.replies import IDENTITY, OWNER, P1, P2, READER, ROOT, SITE
+from tests.arm.replies import DEFINITIONS, IDENTITY, OWNER, P1, P2, READER, ROOT, SITE
+from tests.reach.roles import LISTED, built_in
 
 
 def _assignment(**properties: Any) -> RoleAssignment:
@@ -66,17 +68,68 @@ def test_assignment_needs_a_role() -> None:
         read.definition_of(AssignmentModel.deserialize(replies.assignment(roleDefinitionId=None)))
 
 
+def test_all_built_in_roles() -> None:
+    """Every built-in role is read, with all that it may do, and with the conditions of those that grant."""
+    for expected, raw in zip(built_in(), json.loads(LISTED.read_text("utf-8")), strict=True):
+        listed = [{"actions": [], **block} for block in raw["permissions"]]
+        properties = {"roleName": raw["name"], "type": "BuiltInRole", "permissions": listed}
+        body = {"id": f"{DEFINITIONS}/{raw['id']}", "name": raw["id"], "properties": properties}
+        assert read.role(DefinitionModel.deserialize(body)) == expected
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"actions": None},
+        {"actions": ["*/read", None]},
+        {"notActions": [None]},
+        {"dataActions": [5]},
+        {"notDataActions": [True]},
+        {"actions": [["*/write"]]},
+        {"actions": [{"allow": "*/write"}]},
+        {"actions": [""]},
+    ],
+)
+def test_a_malformed_permission_is_no_narrower_one(block: dict[str, object]) -> None:
+    """Where ARM would give operations and something else stands, the role could not be read."""
+    model = DefinitionModel.deserialize(replies.definition(**block))
+    with pytest.raises(Unreadable):
+        read.role(model)
+
+
+@pytest.mark.parametrize("permissions", [None, [], [None]])
+def test_a_role_needs_permissions(permissions: object) -> None:
+    """A role definition without permissions was not read; it is not one that allows nothing."""
+    body = replies.definition()
+    body["properties"]["permissions"] = permissions
+    with pytest.raises(Unreadable):
+        read.role(DefinitionModel.deserialize(body))
+
+
+def test_a_permission_may_list_nothing() -> None:
+    """A role that allows nothing is read as that, also where the lists of data are left out."""
+    role = read.role(DefinitionModel.deserialize(replies.definition(actions=[], notActions=None)))
+    assert role.permissions == (Permission(),)
+
+
+def test_a_huge_role_is_read_whole() -> None:
+    """A hundred thousand patterns are kept, each of them."""
+    many = [f"Microsoft.X{number}/*/read" for number in range(100_000)]
+    role = read.role(DefinitionModel.deserialize(replies.definition(actions=many)))
+    assert role.permissions == (Permission(tuple(many)),)
+
+
 def test_role_keeps_the_condition_of_a_permission() -> None:
     """A role that grants roles under a condition is told from one that grants any."""
     body = replies.definition(
-        OWNER, "Owner", condition="@Request[y]", notActions=["a/write"], dataActions=["d"]
+        OWNER, "Owner", condition="@Request[y]", notActions=["a/write"], dataActions=["d/read"]
     )
     role = read.role(DefinitionModel.deserialize(body))
     assert role.permissions is not None
     assert (role.id, role.name, role.custom) == (OWNER, "Owner", False)
     assert role.permissions[0].condition == "@Request[y]"
     assert role.permissions[0].not_actions == ("a/write",)
-    assert role.permissions[0].data_actions == ("d",)
+    assert role.permissions[0].data_actions == ("d/read",)
 
 
 @pytest.mark.parametrize(
