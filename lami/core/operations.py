@@ -65,6 +65,7 @@ Whoever runs code on a machine, cluster, runbook or container that carries an id
 Those are left out: lami watches logic apps, and every contributor to anything would be in this class.
 """
 
+# Assumption: no other operation answers with a secret, but those named like one (`tells_secret`).
 READS_SECRETS = (
     *(
         operation

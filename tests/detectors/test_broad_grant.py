@@ -54,6 +54,66 @@ def test_what_is_broad(role: RoleDefinition, scope: ResourceId, severity: Severi
     assert [found.severity for found in founds] == ([severity] if severity else [])
 
 
+RUNGS = [
+    ("/", "critical", "the tenant root"),
+    ("/providers/Microsoft.Management/managementGroups/contoso", "critical", "management group contoso"),
+    ("/PROVIDERS/microsoft.management/MANAGEMENTGROUPS/contoso/", "critical", "management group contoso"),
+    (f"/subscriptions/{SUB}", "critical", f"subscription {SUB[:8]}"),
+    (f"/SUBSCRIPTIONS/{SUB}", "critical", f"subscription {SUB[:8]}"),
+    (f"/subscriptions/{SUB}/resourceGroups/rg-orders", "high", "resource group rg-orders"),
+    (f"/subscriptions/{SUB}/resourcegroups/rg-orders/", "high", "resource group rg-orders"),
+    (f"/subscriptions/{SUB}/resourceGroups/subscriptions", "high", "resource group subscriptions"),
+    (
+        f"/subscriptions/{SUB}/resourceGroups/rg-orders/providers/Microsoft.KeyVault/vaults/kv-orders",
+        "medium",
+        "kv-orders (vaults)",
+    ),
+    (
+        f"/subscriptions/{SUB}/resourceGroups/rg-orders/providers/Microsoft.Sql/servers/s/databases/orders",
+        "medium",
+        "orders (databases)",
+    ),
+    (
+        "/providers/Microsoft.Management/managementGroups/contoso/providers/Microsoft.X/things/thing",
+        "medium",
+        "thing (things)",
+    ),
+]
+
+
+@pytest.mark.parametrize(("scope", "severity", "called"), RUNGS)
+def test_each_rung_of_the_ladder_is_called_by_its_own_name(
+    scope: str, severity: Severity, called: str
+) -> None:
+    """Owner, on every rung: as grave as the rung is wide, and never said to reach further than it does."""
+    (found,) = detect(make_principal(make_grant(role=OWNER, scope=ResourceId(scope))))
+    assert found.severity == severity
+    assert found.title.endswith(f"was granted Owner: can grant anyone access, at {called}")
+    assert found.detail["scope"] == ResourceId(scope).text
+
+
+def test_a_condition_takes_only_the_granting_away() -> None:
+    """Owner that may assign a few roles only is as grave as what it can change, and shows the condition."""
+    condition = (
+        "((!(ActionMatches{'Microsoft.Authorization/roleAssignments/write'})) OR "
+        "(@Request[Microsoft.Authorization/roleAssignments:RoleDefinitionId] "
+        "ForAnyOfAnyValues:GuidEquals {4633458b-17de-408a-b874-0445c86b69e6}))"
+    )
+    (found,) = detect(make_principal(make_grant(role=OWNER, scope=SUBSCRIPTION, condition=condition)))
+    assert found.severity == "high"
+    assert "can change every resource" in found.title
+    assert found.notes == (f"Only under the condition: {condition}",)
+
+
+def test_a_condition_that_does_not_parse_counts_for_nothing_and_is_said_so() -> None:
+    """What lami can't read narrows nothing: the finding is as grave as without it, and says why."""
+    (found,) = detect(make_principal(make_grant(role=OWNER, scope=SUBSCRIPTION, condition="((( broken")))
+    assert found.severity == "critical"
+    assert found.notes[0] == "Only under the condition: ((( broken"
+    assert found.notes[1].startswith("lami cannot read that condition (it ")
+    assert found.notes[1].endswith("), and counts it as restricting nothing.")
+
+
 def test_a_finding_says_who_was_granted_what_where_and_why_it_matters() -> None:
     """Short names in the title, whole ids in the detail, a command that takes it away."""
     grant = make_grant(role=CONTRIBUTOR, scope=SUBSCRIPTION)
@@ -132,6 +192,8 @@ def test_what_could_not_be_read_and_what_is_conditional_is_said() -> None:
     assert found.notes == (
         "The role could not be read; judged by Microsoft's list of privileged roles.",
         "Only under the condition: @x",
+        "lami cannot read that condition (it holds what no condition holds, at character 1), "
+        "and counts it as restricting nothing.",
     )
 
 
