@@ -14,7 +14,7 @@ from typing import Literal
 from msgspec import Struct, field
 
 from lami.arm.protocol import Arm, NotAHolder
-from lami.core.decide_holder import decide_holder
+from lami.core.decide_holder import decide_holder, missing_since
 from lami.core.decide_principal import Sight, decide_principal
 from lami.core.decide_role import decide_role
 from lami.core.draft import Rules
@@ -23,6 +23,7 @@ from lami.core.model import (
     Absent,
     Book,
     Decision,
+    FailedRuns,
     HolderState,
     IdentityHolder,
     Look,
@@ -52,6 +53,8 @@ from lami.store.table import Conflict
 
 log = logging.getLogger(__name__)
 
+WORKFLOW = "microsoft.logic/workflows"
+"""The type of a Consumption logic app, whose runs Azure Resource Manager lists."""
 MOST_TRIES = 50
 """How often a commit may lose against other writers before the stimulus is given back."""
 
@@ -88,6 +91,7 @@ class _Seen(Struct, frozen=True):
     """What the looks for one try showed; each part where it was needed."""
 
     holder: Present[IdentityHolder] | Absent | None = None
+    failed_runs: FailedRuns | None = None
     role: Present[RoleDefinition] | Absent = field(default_factory=Absent)
     sight: Sight = field(default_factory=Sight)
     strangers: tuple[str, ...] = ()
@@ -199,7 +203,7 @@ def first_sight(tools: Tools, subject: Subject, stimulus: Taken, shown: FirstSig
 def _decide(tools: Tools, book: Book, stimulus: Stimulus, seen: _Seen) -> Decision | None:
     now = tools.clock()
     if book.subject.kind == "holder":
-        return decide_holder(book, stimulus, seen.holder, tools.rules, now)
+        return decide_holder(book, stimulus, seen.holder, tools.rules, now, seen.failed_runs)
     if book.subject.kind == "principal":
         return decide_principal(book, stimulus, seen.sight, tools.rules, now)
     return decide_role(book, stimulus, seen.role, tools.rules, now)
@@ -224,7 +228,19 @@ def _look_at_holder(tools: Tools, book: Book, state: HolderState, stimulus: Stim
             return _Seen(ignored=f"{id.name} is no logic app")
         gone = IdentityHolder(id, state.kind, oddity=f"{id.name} is no longer a logic app")
         return _Seen(Present(gone))
-    return _Seen(_known(look))
+    return _Seen(_known(look), _failed_runs(tools, id, state, stimulus))
+
+
+def _failed_runs(tools: Tools, id: ResourceId, state: HolderState, stimulus: Stimulus) -> FailedRuns | None:
+    """What missing access has done so far, counted when a re-check comes to it: events are not held up.
+
+    None where nothing is missing, or where it could not be counted, which is no reason to conclude nothing.
+    """
+    since = missing_since(state)
+    if since is None or not isinstance(stimulus, Again) or id.type != WORKFLOW:
+        return None
+    counted = tools.arm.failed_runs(id, since, tools.clock())
+    return None if isinstance(counted, Unknown) else counted
 
 
 def _look_at_grants(

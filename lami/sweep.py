@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -19,6 +20,7 @@ from lami.core.ids import ResourceId
 from lami.core.model import (
     Absent,
     Change,
+    FailedRuns,
     IdentityHolder,
     Look,
     Present,
@@ -73,6 +75,10 @@ class Listed(Struct, frozen=True):
     def role(self, id: ResourceId) -> Look[RoleDefinition]:
         """Looked at in Azure."""
         return self.arm.role(id)
+
+    def failed_runs(self, app: ResourceId, since: datetime, until: datetime) -> FailedRuns | Unknown:
+        """Counted in Azure."""
+        return self.arm.failed_runs(app, since, until)
 
     def holders_in(self, subscription: str) -> Iterator[IdentityHolder | Unknown]:
         """Listed in Azure."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,6 +54,14 @@ class World:
         self.settled()
         self.azure.estate.assign("Contributor", f"/subscriptions/{self.azure.subscription}", of=self.app())
         self.settled()
+
+
+def eventually(true: Callable[[], object], what: str) -> None:
+    """Wait until something is so; fail after 20 s."""
+    until = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < until, f"never: {what}"
+        time.sleep(0.05)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
@@ -20,7 +21,7 @@ from lami.arm.protocol import NotAHolder
 from lami.arm.read import Unreadable
 from lami.arm.roles import RoleCache
 from lami.core.ids import ResourceId, guid
-from lami.core.model import IdentityHolder, Look, Present, RoleAssignment, RoleDefinition, Unknown
+from lami.core.model import FailedRuns, IdentityHolder, Look, Present, RoleAssignment, RoleDefinition, Unknown
 
 if TYPE_CHECKING:
     from azure.mgmt.authorization.v2022_04_01.models import RoleAssignment as AssignmentModel
@@ -109,6 +110,17 @@ class AzureArm:
     def role(self, id: ResourceId) -> Look[RoleDefinition]:
         """Look at one role definition afresh, and let the cache hold what is seen."""
         return self._roles.fresh(id)
+
+    def failed_runs(self, app: ResourceId, since: datetime, until: datetime) -> FailedRuns | Unknown:
+        """Count the failed runs of a Consumption logic app: one page, so of very many only the newest."""
+        if app.type != WORKFLOWS.lower() or not app.subscription or not app.resource_group:
+            return Unknown(f"the runs of {app.name} are not kept by Azure Resource Manager")
+        ask = _ask(f"{WORKFLOWS}/runs", f"the runs of {app.name}")
+        try:
+            count, more = self._clients().failed_runs(app, since, until)
+        except FAILURES as error:
+            return unknown(ask, error)
+        return FailedRuns(since, until, count, more)
 
     def holders_in(self, subscription: str) -> Iterator[IdentityHolder | Unknown]:
         """List a subscription's workflows, Standard logic apps, their slots, user-assigned identities."""

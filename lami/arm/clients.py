@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import quote
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from azure.mgmt.authorization.v2022_04_01.models import RoleAssignment
     from azure.mgmt.authorization.v2022_05_01_preview.models import RoleDefinition
     from azure.mgmt.logic import LogicManagementClient
-    from azure.mgmt.logic.models import Workflow
+    from azure.mgmt.logic.models import Workflow, WorkflowRun
 
 # The SDK pins the other versions: role assignments 2022-04-01, workflows 2019-05-01. Role definitions are
 # read with 2022-05-01-preview, the only one whose model has the condition of a permission: without it, 25
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 # Assumption: every Azure cloud serves that preview version, and its listings are complete.
 SITES_VERSION = "2022-03-01"
 IDENTITIES_VERSION = "2023-01-31"
+
+PAGE_OF_RUNS = 100
 
 _ADDRESS = re.compile(r"https?://[^\s{}]+")
 
@@ -93,6 +96,20 @@ class Clients:
         listing = self._logic_of(subscription).workflows.list_by_subscription(cls=_listed)
         return _walk(cast("Iterable[Workflow]", listing))  # the SDK's hint says that it lists pages
 
+    def failed_runs(self, id: ResourceId, since: datetime, until: datetime) -> tuple[int, bool]:
+        """How many runs of a workflow have failed, as one page tells, and whether there is another."""
+        started = f"startTime ge {_stamp(since)} and startTime le {_stamp(until)}"
+        _path(id)  # The SDK quotes the names itself; what is no id must not get that far.
+        listing = self._logic_of(id.subscription).workflow_runs.list(
+            id.resource_group,
+            id.name,
+            top=PAGE_OF_RUNS,
+            filter=f"status eq 'Failed' and {started}",
+            cls=_listed,
+        )
+        pages = cast("PageIterator[WorkflowRun]", cast("ItemPaged[WorkflowRun]", listing).by_page())
+        return len(list(next(pages))), bool(pages.continuation_token)
+
     def resource(self, id: ResourceId, version: str) -> Json:
         """One resource as plain JSON."""
         return self._get("/" + _path(id), {"api-version": version})
@@ -139,6 +156,10 @@ class _Nobody:
     def get_token(self, *scopes: str, **options: object) -> AccessToken:
         """Give no token to anybody."""
         return AccessToken("", 0)
+
+
+def _stamp(time: datetime) -> str:
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _path(id: ResourceId) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Protocol
 
 from msgspec import Struct
 
 from lami.core.ids import ResourceId
-from lami.core.model import IdentityHolder, Look, RoleAssignment, RoleDefinition, Unknown
+from lami.core.model import FailedRuns, IdentityHolder, Look, RoleAssignment, RoleDefinition, Unknown
 
 
 class NotAHolder(Struct, frozen=True):
@@ -36,6 +37,13 @@ class Arm(Protocol):
 
     def role(self, id: ResourceId) -> Look[RoleDefinition]:
         """Look at one role definition afresh, and forget what the cache held of it."""
+        ...
+
+    def failed_runs(self, app: ResourceId, since: datetime, until: datetime) -> FailedRuns | Unknown:
+        """Count the runs of a Consumption logic app, started between two times, that have failed: one read.
+
+        What is no Consumption logic app is Unknown.
+        """
         ...
 
     def holders_in(self, subscription: str) -> Iterator[IdentityHolder | Unknown]:

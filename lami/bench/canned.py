@@ -14,6 +14,7 @@ from lami.core.model import (
     Absent,
     Access,
     Actor,
+    FailedRuns,
     IdentityHolder,
     Look,
     Permission,
@@ -90,6 +91,10 @@ class Canned:
     def role(self, id: ResourceId) -> Look[RoleDefinition]:
         """Look at the role."""
         return Present(ROLE)
+
+    def failed_runs(self, app: ResourceId, since: datetime, until: datetime) -> FailedRuns | Unknown:
+        """No run has failed."""
+        return FailedRuns(since, until, 0)
 
     def holders_in(self, subscription: str) -> Iterator[IdentityHolder | Unknown]:
         """List the app."""

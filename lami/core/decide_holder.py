@@ -9,6 +9,8 @@ The rules:
   also where it has been shed: its successor will need it.
 - An expected access is *missing* from the moment that all present principals have been heard and none of
   them is granted it. A principal that has not been heard yet lacks nothing: not known is not absent.
+- How many runs of a workflow have failed is noted while access is missing, as it was counted when somebody
+  looked; where nobody could count, the last count stands.
 - Accepting an `identity-churn` moves the baseline to the identities observed. Accepting a `missing-grant`
   withdraws the access, here and in the books of the principals carried.
 """
@@ -31,6 +33,7 @@ from lami.core.model import (
     Book,
     Carried,
     Decision,
+    FailedRuns,
     Granted,
     HolderState,
     IdentityHolder,
@@ -59,8 +62,12 @@ def decide_holder(
     look: Present[IdentityHolder] | Absent | None,
     rules: Rules,
     now: datetime,
+    failed_runs: FailedRuns | None = None,
 ) -> Decision | None:
-    """The decision, or None where a message is older than what the book has. `look` where one was needed."""
+    """The decision, or None where a message is older than what the book has.
+
+    `look` where one was needed; `failed_runs` where they were counted.
+    """
     state = book.state
     if not isinstance(state, HolderState):
         raise TypeError(f"{book.subject} has no holder's book")
@@ -78,8 +85,8 @@ def decide_holder(
         return None
     if look is not None:
         after = _see(after, stimulus, look, draft)
-    after = _turns(state, after, draft)
-    return draft.seal(_missing(after, draft))
+    after = _missing(_turns(state, after, draft), draft)
+    return draft.seal(_failing(after, failed_runs))
 
 
 # --- looks -----------------------------------------------------------------------------------------
@@ -173,6 +180,8 @@ def _shown(
             (v for k, v in shown.tags.items() if k.lower() == draft.rules.policy.owner_tag.lower()), ""
         ),
         oddity=shown.oddity,
+        # A principal that was carried before is there again; what is new was never heard of.
+        systems=state.systems + (bool(shown.system) and shown.system not in state.granted),
         observed=_identities(shown),
     )
     name = naming.subject_of(draft.book).name
@@ -364,6 +373,18 @@ def _missing(state: HolderState, draft: Draft) -> HolderState:
         else:
             after[key] = term
     return state if after == state.terms else replace(state, terms=after)
+
+
+def _failing(state: HolderState, counted: FailedRuns | None) -> HolderState:
+    """Note how many runs have failed, as long as something is missing."""
+    if missing_since(state) is None:
+        return state if state.failed_runs is None else replace(state, failed_runs=None)
+    return state if counted is None else replace(state, failed_runs=counted)
+
+
+def missing_since(state: HolderState) -> datetime | None:
+    """Since when the holder has lacked something that is missing now; None where nothing is."""
+    return min((term.missing_since for term in state.terms.values() if term.missing_since), default=None)
 
 
 def _term_words(term: Term, principal: str) -> Mapping[str, str]:

@@ -322,6 +322,15 @@ class Carried(Struct, frozen=True):
     attached: tuple[Attached, ...] = ()
 
 
+class FailedRuns(Struct, frozen=True):
+    """How many runs of a workflow, started between two times, have failed; `more` than were counted."""
+
+    since: datetime
+    until: datetime
+    count: int
+    more: bool = False
+
+
 class HolderState(Struct, frozen=True):
     """What is held of an identity holder.
 
@@ -329,7 +338,8 @@ class HolderState(Struct, frozen=True):
     the time of the newest state seen, `created` that state's creation time and `born` the baseline's.
     `based` is the time of the state that the baseline was taken of.
     `gone_at` is the time of a believed absence. `deleted_since` says that a delete was told or seen since
-    the baseline last moved. `granted` has what each principal it ever carried last said.
+    the baseline last moved. `granted` has what each principal it ever carried last said. `systems` counts
+    the system identities that it has had.
     """
 
     kind: HolderKind = "logicApp"
@@ -344,6 +354,8 @@ class HolderState(Struct, frozen=True):
     deleted_since: bool = False
     owner: str = ""
     oddity: str = ""
+    systems: int = 0
+    failed_runs: FailedRuns | None = None
     baseline: Carried = Carried()
     observed: Carried = Carried()
     churned_at: datetime | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from lami.core.ids import ResourceId
 from lami.core.messages import holder_name
@@ -23,7 +23,7 @@ def principal_name(principal: str, state: PrincipalState) -> str:
     """The logic apps or identities that carry a principal, or carried it; else its type and short id."""
     names = carrier_names(state)
     if names:
-        return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        return few(names)
     return f"{state.type or 'principal'} {short(principal)}"
 
 
@@ -64,6 +64,11 @@ def short(guid: str) -> str:
 def counted(number: int, noun: str) -> str:
     """A number with its noun: `1 role assignment`, `3 role assignments`."""
     return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
+def few(names: Sequence[str]) -> str:
+    """The first three of some names, and how many more there are: fit for a title."""
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def listed(items: Iterable[str]) -> str:

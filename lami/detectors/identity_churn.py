@@ -10,11 +10,14 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from lami.core import naming, remedy
-from lami.core.ids import digest
+from lami.core import churn, naming, remedy
+from lami.core.ids import ResourceId, digest
 from lami.core.messages import apps
 from lami.core.model import Access, Attached, Book, Found, HolderState, Severity, Term
 from lami.core.policy import Policy
+
+ADVISE_FROM = 3
+"""From its third system identity on, an app that is recreated is advised to use a user-assigned one."""
 
 
 class IdentityChurn(Struct, frozen=True):
@@ -27,151 +30,159 @@ class IdentityChurn(Struct, frozen=True):
         state = book.state
         if not isinstance(state, HolderState) or not state.known or state.churn_cause is None:
             return
-        change = classify(state)
+        change = churn.classify(state)
         if not change or state.churned_at is None:
             return
         subject = naming.subject_of(book)
-        old, new = _before(state), _after(state)
-        stranded = _stranded(state)
-        lacking = _lacking(state)
+        old, new = churn.previous_principal(state), churn.new_principal(state)
+        stranded = churn.stranded(state)
+        lacking = churn.lacking(state)
         # An identity added strands nothing and lacks nothing: worth a line, not a page in the night.
         severity: Severity = "low" if change == "added" else policy.severity(self.rule)
         detail = {"change": change, "principalId": new, "previousPrincipalId": old}
-        heir = state.observed.system
         yield Found(
             rule=self.rule,
             key=f"{state.baseline.system}|{_ids(state.baseline.attached)}",
             severity=severity,
             subject=subject,
-            title=_title(subject.name, change, old, new, len(stranded), len(lacking)),
+            title=_title(subject.name, change, state, len(stranded), len(lacking)),
             detail={name: value for name, value in detail.items() if value},
             cause=state.churn_cause,
             since=state.churned_at,
             telling=f"{change}|{state.observed.system}|{_ids(state.observed.attached)}",
             thread=digest(book.subject.key, length=16),
-            notes=_notes(state, stranded, lacking),
+            notes=_notes(change, state, stranded, lacking),
             attack=("T1098",),
-            remediation=(
-                *(remedy.create_assignment(heir, term.access) for term in lacking if heir),
-                *(remedy.delete_assignment(id) for id, _, _ in stranded),
-            ),
+            remediation=_remediation(change, book, state, stranded, lacking),
         )
 
 
-def classify(state: HolderState) -> str:
-    """How the identities changed, by the names of the public contract; empty where they did not."""
-    was, now = state.baseline, state.observed
-    if was.system and now.system and was.system != now.system:
-        new_resource = state.deleted_since
-        if state.created is not None and state.born is not None:
-            new_resource = state.created != state.born  # Surer than a delete, which may be told late.
-        # A user-assigned identity has one principal for life: another principal is another identity.
-        return "recreated" if new_resource or state.kind == "userAssignedIdentity" else "reissued"
-    lost = _keys(was.attached) - _keys(now.attached)
-    gained = _keys(now.attached) - _keys(was.attached)
-    if was.system and not now.system:
-        return "replaced" if gained else "removed"
-    if lost:
-        if not state.present:
-            return "removed"
-        return "replaced" if gained or (now.system and not was.system) else "detached"
-    return "added" if gained or (now.system and not was.system) else ""
+# --- in words --------------------------------------------------------------------------------------
 
 
-def _title(name: str, change: str, old: str, new: str, stranded: int, lacking: int) -> str:
-    was, now = naming.short(old), naming.short(new)
-    said = {
-        "recreated": f"{name} was recreated: its identity {was} became {now}",
-        "reissued": f"{name} was given a new system identity: {was} became {now}",
-        "replaced": f"{name} uses another managed identity now",
-        "removed": f"{name} has lost its managed identity {was}".rstrip(),
-        "added": f"{name} was given a further managed identity",
-        "detached": f"{name} no longer uses a managed identity it had",
-    }[change]
+def _title(name: str, change: str, state: HolderState, stranded: int, lacking: int) -> str:
     left = f"{naming.counted(stranded, 'role assignment')} stranded" if stranded else ""
     missing = f"{lacking} missing" if lacking else ""
-    return "; ".join(part for part in (said, left, missing) if part)
+    return "; ".join(part for part in (_said(name, change, state), left, missing) if part)
+
+
+def _said(name: str, change: str, state: HolderState) -> str:
+    """What happened to the identities, in one clause."""
+    was, now = naming.short(churn.previous_principal(state)), naming.short(churn.new_principal(state))
+    had, has = state.baseline.system, state.observed.system
+    gone = _identities(f"its system identity {was}" if had and not has else "", churn.went(state))
+    came = _identities(f"a system identity {now}" if has and not had else "", churn.came(state))
+    if change == "recreated" and state.kind == "userAssignedIdentity":
+        return f"{name} was recreated under its name: its principal {was} became {now}"
+    return {
+        "recreated": f"{name} was recreated: its identity {was} became {now}",
+        "reissued": f"{name} was given a new system identity: {was} became {now}",
+        "replaced": f"{name} uses {came} instead of {gone}",
+        "removed": _removed(name, was, gone, state),
+        "added": f"{name} was given {came}",
+        "detached": f"{name} no longer uses {gone}",
+    }[change]
+
+
+def _removed(name: str, was: str, gone: str, state: HolderState) -> str:
+    if state.present:
+        return f"{name} no longer has {gone}"
+    users = apps(state)
+    if state.kind == "userAssignedIdentity":
+        still = f" while {naming.few(users)} {'uses' if len(users) == 1 else 'use'} it" if users else ""
+        return f"{name} was deleted{still}: its principal {was} is gone"
+    if state.baseline.system:
+        return f"{name} was deleted, and its managed identity {was} with it"
+    return f"{name} was deleted: it no longer uses {gone}"
+
+
+def _identities(own: str, attached: tuple[Attached, ...]) -> str:
+    """Identities by their names: the system identity first, where it is one of them."""
+    return naming.listed([*([own] if own else []), *(f"the identity {a.identity.name}" for a in attached)])
 
 
 def _notes(
-    state: HolderState, stranded: list[tuple[str, Access, str]], lacking: list[Term]
+    change: str, state: HolderState, stranded: list[tuple[str, Access, str]], lacking: list[Term]
 ) -> tuple[str, ...]:
     users = apps(state)
     return (
         *(f"Stranded: {naming.access(role, access)}" for _, access, role in stranded),
         *(f"Missing: {naming.access(term.role_name, term.access)}" for term in lacking),
         *((f"Used by: {naming.listed(users)}",) if users else ()),
+        *(_ATTACH_ANEW if change == "recreated" and users else ()),
+        *(_shared_successor(state) if lacking else ()),
+        *(_advice(state) if _advised(change, state) else ()),
         *((state.oddity,) if state.oddity else ()),
     )
 
 
-def _stranded(state: HolderState) -> list[tuple[str, Access, str]]:
-    """What principals that the holder has shed are still granted."""
-    return [
-        grant
-        for principal, said in sorted(state.granted.items())
-        if principal != state.observed.system
-        and principal not in {a.principal for a in state.observed.attached}
-        for grant in said.grants
-    ]
+# Assumption: an app that attaches an identity keeps referring to the one that was deleted, until it is
+# attached to the one that was made under the same name.
+_ATTACH_ANEW = ("The apps that use it refer to the old identity until the new one is attached to them.",)
 
 
-def _lacking(state: HolderState) -> list[Term]:
-    """The access that was expected of the lost identities and that the present ones don't have.
-
-    Nothing is said while a present principal has not been heard: not known is not lacking.
-    """
-    now = state.observed
-    if not now.system and not now.attached:
-        return []
-    held = set()
-    for principal, identity in [(now.system, ""), *((a.principal, a.identity.key) for a in now.attached)]:
-        grants = _said(state, principal, identity)
-        if grants is None:
-            return []
-        held |= {access.key for _, access, _ in grants}
-    wanted = {key: term for key, term in state.terms.items() if term.expected}
-    for attached in state.baseline.attached:
-        news = state.identities.get(attached.identity.key)
-        for _, access, role_name in news.grants if news else ():
-            wanted.setdefault(access.key, Term(access, role_name))
-    return [term for key, term in sorted(wanted.items()) if key not in held]
+def _shared_successor(state: HolderState) -> tuple[str, ...]:
+    heir = churn.attached_heir(state)
+    if heir is None:
+        return ()
+    return (f"Whoever else uses the identity {heir.identity.name} is given what is granted to it.",)
 
 
-def _said(state: HolderState, principal: str, identity: str) -> tuple[tuple[str, Access, str], ...] | None:
-    """What a present identity is granted, as it or its principal said; None where neither was heard yet."""
-    news = state.identities.get(identity)
-    if news is not None and news.heard:
-        return news.grants
-    if not principal:
-        return None if identity else ()
-    granted = state.granted.get(principal)
-    return granted.grants if granted is not None and granted.version > 0 else None
+def _advised(change: str, state: HolderState) -> bool:
+    return change == "recreated" and state.kind == "logicApp" and state.systems >= ADVISE_FROM
 
 
-def _before(state: HolderState) -> str:
-    """The principal that went: of the system identity, else of an attached one."""
-    was, now = state.baseline, state.observed
-    return _changed(was.system, now.system) or _first(was.attached, _keys(now.attached))
+def _advice(state: HolderState) -> tuple[str, ...]:
+    return (
+        f"It has had {state.systems} system identities since lami watches it. A user-assigned identity "
+        "survives redeploys, and its role assignments with it: the last two commands make one and attach it.",
+    )
 
 
-def _after(state: HolderState) -> str:
-    """The principal that came: of the system identity, else of an attached one."""
-    was, now = state.baseline, state.observed
-    return _changed(now.system, was.system) or _first(now.attached, _keys(was.attached))
+# --- what would mend it ----------------------------------------------------------------------------
 
 
-def _changed(system: str, other: str) -> str:
-    return system if system != other else ""
+def _remediation(
+    change: str,
+    book: Book,
+    state: HolderState,
+    stranded: list[tuple[str, Access, str]],
+    lacking: list[Term],
+) -> tuple[str, ...]:
+    app = ResourceId(book.subject.id)
+    attached = churn.attached_heir(state)
+    heir = state.observed.system or (attached.principal if attached else "")
+    return (
+        *(_rebound(app, state) if change in ("removed", "detached") and state.present else ()),
+        *(_attached_anew(app, state) if change == "recreated" else ()),
+        *(remedy.create_assignment(heir, term.access) for term in lacking if heir),
+        *(remedy.delete_assignment(id) for id, _, _ in stranded),
+        *(_survivor(app) if _advised(change, state) else ()),
+    )
 
 
-def _first(attached: tuple[Attached, ...], others: set[str]) -> str:
-    return next((a.principal for a in attached if a.identity.key not in others), "")
+def _rebound(app: ResourceId, state: HolderState) -> Iterator[str]:
+    """Give the app back the identities that it lost."""
+    if state.baseline.system and not state.observed.system:
+        yield remedy.assign_system_identity(app)
+    for attached in churn.went(state):
+        yield remedy.attach_identity(app, attached.identity)
 
 
-def _keys(attached: tuple[Attached, ...]) -> set[str]:
-    return {a.identity.key for a in attached}
+def _attached_anew(identity: ResourceId, state: HolderState) -> Iterator[str]:
+    """Attach an identity that was made anew to the apps that used it."""
+    for _, user in sorted(state.users.items()):
+        if user.attaches:
+            yield remedy.attach_identity(user.app, identity)
+
+
+def _survivor(app: ResourceId) -> tuple[str, str]:
+    """A user-assigned identity beside the app, and the app bound to it."""
+    group = f"/subscriptions/{app.subscription}/resourceGroups/{app.resource_group}"
+    own = app.parent.name if app.type.endswith("/slots") else app.name
+    identity = ResourceId(f"{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id-{own}")
+    return remedy.create_identity(identity), remedy.attach_identity(app, identity)
 
 
 def _ids(attached: tuple[Attached, ...]) -> str:
-    return ",".join(sorted(_keys(attached)))
+    return ",".join(sorted(a.identity.key for a in attached))

@@ -6,6 +6,7 @@ Revoked, or not yet given to a successor: either way the workflow will be refuse
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from msgspec import Struct
 
@@ -53,6 +54,20 @@ class MissingGrant(Struct, frozen=True):
                 cause=term.missing_cause,
                 since=term.missing_since,
                 thread=digest(book.subject.key, length=16),
-                notes=("The workflow will be refused (403) where it uses this access.",),
+                notes=("The workflow will be refused (403) where it uses this access.", *_failed(state)),
                 remediation=(remedy.create_assignment(heir, term.access),),
             )
+
+
+def _failed(state: HolderState) -> tuple[str, ...]:
+    """What of the damage shows already. Where nobody could count, nothing is said."""
+    runs = state.failed_runs
+    if runs is None:
+        return ()
+    have = "run of it has" if runs.count == 1 and not runs.more else "runs of it have"
+    count = f"at least {runs.count}" if runs.more else str(runs.count or "no")
+    return (f"Since {_minute(runs.since)}, {count} {have} failed (counted at {_minute(runs.until)}).",)
+
+
+def _minute(time: datetime) -> str:
+    return f"{time:%Y-%m-%d %H:%M} UTC"

@@ -10,6 +10,7 @@ from base64 import b64decode, urlsafe_b64encode
 from binascii import Error as BadBase64
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from urllib.parse import quote, urlencode
 
 from lami.sandbox.estate import Estate
@@ -27,12 +28,14 @@ from lami.sandbox.model import (
     Refused,
     Resource,
     Role,
+    Run,
     is_within,
     timestamp,
 )
 
 _VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-preview)?")
 _EQUALS = re.compile(r"(\w+) eq '([^']*)'")
+_STARTED = re.compile(r"(?i)startTime (ge|le) (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,9 @@ def answer(estate: Estate, asked: Asked) -> JsonObject:
             return _page(asked, [role_body(each, scope) for each in _roles(estate, scope or "/", asked)])
         case ["microsoft.authorization", "roledefinitions", guid]:
             return role_body(_found_role(estate, scope or "/", guid, asked.tick), scope)
+        case ["microsoft.logic", "workflows", _, "runs"]:
+            workflow = _found_resource(estate, path.rpartition("/")[0], asked.tick)
+            return _page(asked, [run_body(each) for each in _runs(estate, workflow, asked)])
         case [provider, *names] if names and TYPES.get("/".join((provider, *names[0::2]))):
             kind = TYPES["/".join((provider, *names[0::2]))]
             if len(names) % 2 == 0:
@@ -162,6 +168,21 @@ def _roles(estate: Estate, scope: str, asked: Asked) -> Iterable[Role]:
         facts = {"rolename": each.role_name.lower(), "type": _role_type(each).lower()}
         if _usable(each, scope) and all(facts[name] == value for name, value in wanted.items()):
             yield each
+
+
+def _runs(estate: Estate, workflow: Resource, asked: Asked) -> Iterable[Run]:
+    """The runs of a workflow; filters by status and by when they began."""
+    runs = [each for each in estate.runs.all(asked.tick) if is_within(each.id, workflow.id)]
+    for term in _terms(asked.query):
+        if (equals := _EQUALS.fullmatch(term)) and equals[1].lower() == "status":
+            status = equals[2].lower()
+            runs = [each for each in runs if each.status.lower() == status]
+        elif limit := _STARTED.fullmatch(term):
+            at, least = datetime.fromisoformat(limit[2]), limit[1].lower() == "ge"
+            runs = [each for each in runs if (each.started >= at if least else each.started <= at)]
+        else:
+            raise Refused(f"The filter {term!r} is not supported.", 400, "InvalidFilter")
+    return runs
 
 
 def _terms(query: Mapping[str, str]) -> list[str]:
@@ -258,6 +279,16 @@ def _identity(tenant: str, resource: Resource) -> JsonObject:
             for identifier, principal in resource.attached.items()
         }
     return {"type": ", ".join(kinds)} | block if kinds else {}
+
+
+def run_body(run: Run) -> JsonObject:
+    """A run as the list of a workflow's runs shows it."""
+    return {
+        "id": run.id,
+        "name": run.id.rpartition("/")[2],
+        "type": "Microsoft.Logic/workflows/runs",
+        "properties": {"startTime": timestamp(run.started), "status": run.status},
+    }
 
 
 def _principal(principal: Principal) -> JsonObject:

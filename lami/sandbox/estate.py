@@ -42,6 +42,7 @@ from lami.sandbox.model import (
     Refused,
     Resource,
     Role,
+    Run,
     Wanted,
     is_within,
     resource_id,
@@ -78,6 +79,7 @@ class Estate:
         self.resources: Shelf[Resource] = Shelf(self.lock)
         self.assignments: Shelf[Assignment] = Shelf(self.lock)
         self.roles: Shelf[Role] = Shelf(self.lock)
+        self.runs: Shelf[Run] = Shelf(self.lock)
         self.directory = {ROBIN.object_id: ROBIN.name}  # display names of principals, the deleted too
         for role in _built_in():
             self.roles.put(role.name, role, 0)
@@ -154,6 +156,16 @@ class Estate:
             self.resources.put(new.id, new, self.tick)
             self._tell(f"{new.type}/{verbs[state]}/action", new.id, at, actor, "POST")
             return new
+
+    def run(self, identifier: str, status: Literal["Succeeded", "Failed"] = "Succeeded") -> Run:
+        """Let a workflow have run, and end so. Azure tells no event of it."""
+        if split_id(identifier)[2] != WORKFLOW:
+            raise Refused("only a workflow has runs")
+        with self.lock:
+            name = f"{self.new_guid().replace('-', '')}CU00"
+            run = Run(f"{self._existing(identifier).id}/runs/{name}", self._advance(), status)
+            self.runs.put(run.id, run, self.tick)
+            return run
 
     def delete(self, identifier: str, actor: Actor = ROBIN) -> None:
         """Delete a resource with its slots; its principal goes, assignments to that principal stay."""

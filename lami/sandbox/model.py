@@ -97,6 +97,15 @@ class Resource:
 
 
 @dataclass(frozen=True, slots=True)
+class Run:
+    """A run of a workflow: when it began and how it ended (`Succeeded`, `Failed`)."""
+
+    id: str
+    started: datetime
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
 class Role:
     """A role definition; `name` is its GUID."""
 

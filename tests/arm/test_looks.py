@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from copy import deepcopy
+from datetime import UTC, datetime
 
 import pytest
 from azure.core.pipeline import PipelineRequest
@@ -12,7 +13,15 @@ from lami.arm.azure import AzureArm
 from lami.arm.pipeline import Hook, Request
 from lami.arm.protocol import Arm, NotAHolder
 from lami.core.ids import ResourceId
-from lami.core.model import Absent, IdentityHolder, Present, RoleAssignment, RoleDefinition, Unknown
+from lami.core.model import (
+    Absent,
+    FailedRuns,
+    IdentityHolder,
+    Present,
+    RoleAssignment,
+    RoleDefinition,
+    Unknown,
+)
 from tests.arm import replies
 from tests.arm.replies import (
     ASSIGNMENT,
@@ -279,3 +288,43 @@ def test_use_after_close_connects_anew(azure: Scripted, arm: Arm) -> None:
     arm.close()
     arm.close()
     assert isinstance(_look(arm, SITE), Present)
+
+
+# --- runs ------------------------------------------------------------------------------------------
+
+RUNS = f"{WORKFLOW}/runs"
+SINCE, UNTIL = datetime(2026, 11, 24, 8, tzinfo=UTC), datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
+
+
+def _run(number: int) -> replies.Body:
+    return {"id": f"{RUNS}/{number}", "name": str(number), "properties": {"status": "Failed"}}
+
+
+def test_failed_runs_are_counted_in_one_read(azure: Scripted, arm: Arm) -> None:
+    """Asked for by status and by when they began; of more than a page, that there are more."""
+    azure.says[RUNS.lower()] = Reply(replies.page(_run(1), _run(2)))
+    assert arm.failed_runs(ResourceId(WORKFLOW), SINCE, UNTIL) == FailedRuns(SINCE, UNTIL, 2)
+    (asked,) = azure.asked
+    assert asked.query["$filter"] == [
+        "status eq 'Failed' and startTime ge 2026-11-24T08:00:00.000000Z"
+        " and startTime le 2026-11-24T09:30:00.000000Z"
+    ]
+    azure.says[RUNS.lower()] = Reply({**replies.page(_run(1)), "nextLink": f"{azure.url}{RUNS}?page=2"})
+    assert arm.failed_runs(ResourceId(WORKFLOW), SINCE, UNTIL) == FailedRuns(SINCE, UNTIL, 1, more=True)
+    assert len(azure.asked) == 2
+
+
+@pytest.mark.parametrize(
+    "reply", [error(404, "ResourceNotFound"), error(403, "AuthorizationFailed"), Reply({"value": None})]
+)
+def test_runs_that_could_not_be_counted_are_unknown(azure: Scripted, arm: Arm, reply: Reply) -> None:
+    """Never none: neither denied, nor gone, nor a reply without a list."""
+    azure.says[RUNS.lower()] = reply
+    assert isinstance(arm.failed_runs(ResourceId(WORKFLOW), SINCE, UNTIL), Unknown)
+
+
+@pytest.mark.parametrize("id", [SITE, SLOT, IDENTITY])
+def test_what_has_no_runs_is_not_asked_for_any(azure: Scripted, arm: Arm, id: str) -> None:
+    """Only a Consumption logic app's runs are in Azure Resource Manager."""
+    assert isinstance(arm.failed_runs(ResourceId(id), SINCE, UNTIL), Unknown)
+    assert not azure.asked

@@ -22,6 +22,7 @@ from lami.core.model import (
     Cause,
     Change,
     Decision,
+    FailedRuns,
     Finding,
     Grant,
     HolderState,
@@ -260,10 +261,11 @@ def holder_step(
     look: IdentityHolder | Absent | None = None,
     now: datetime = NOW,
     by: Rules | None = None,
+    failed_runs: FailedRuns | None = None,
 ) -> Decision:
     """What a holder's book does; fails where the stimulus was ignored as old."""
     shown = Present(look) if isinstance(look, IdentityHolder) else look
-    decision = decide_holder(book, stimulus, shown, by or rules(), now)
+    decision = decide_holder(book, stimulus, shown, by or rules(), now, failed_runs)
     assert decision is not None
     return decision
 

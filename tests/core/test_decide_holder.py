@@ -16,6 +16,7 @@ from lami.core.model import (
     Carried,
     Cause,
     Decision,
+    FailedRuns,
     Finding,
     HolderState,
     OwedLook,
@@ -603,3 +604,44 @@ def test_a_cause_is_kept_with_everything_that_follows_from_it() -> None:
     assert {entry.cause for entry in decision.entries} == {why}
     assert decision.owed is not None
     assert (decision.owed.cause, only_finding(decision).cause) == (why, why)
+
+
+# --- how often it was made anew, and what missing access has done ----------------------------------
+
+
+def test_a_second_recreation_advises_an_identity_that_survives() -> None:
+    """The first does not: one redeploy is no habit."""
+    assert state_of(first_seen()).systems == 1
+    once = recreated(first_seen())
+    assert not any("survives redeploys" in note for note in only_finding(once).notes)
+    third = make_identity_holder(system=P3, created=at(198), changed=at(199))
+    twice = holder_step(once.book, told(workflow(), time=at(200), id="event-3"), third, now=at(201))
+    assert any("survives redeploys" in note for note in only_finding(twice).notes)
+
+
+def test_each_system_identity_counts_once() -> None:
+    """However often it is seen, whatever is told late, and also where it is there again."""
+    once = recreated(first_seen()).book
+    late = holder_step(once, told(workflow(), "delete", at(50), id="event-3"), AGAIN, now=at(102))
+    back = holder_step(late.book, Again("due-1", cause()), replace(APP, changed=at(150)), now=at(151))
+    assert [state_of(book).systems for book in (once, late, back)] == [2, 2, 2]
+
+
+def missing() -> Book:
+    """The app's book after its one expected access was revoked."""
+    return holder_step(expecting(make_assignment()), says_grants(P1, 2, [], [READS]), now=at(60)).book
+
+
+def test_failed_runs_are_kept_while_something_is_missing() -> None:
+    """As they were last counted: where nobody could count, they stand; where nothing is missing, they go."""
+    runs = FailedRuns(at(60), at(400), 3)
+    found = holder_step(missing(), Again("due-1", cause()), APP, now=at(400), failed_runs=runs)
+    assert only_finding(found).notes[-1] == (
+        "Since 2026-11-24 08:01 UTC, 3 runs of it have failed (counted at 2026-11-24 08:06 UTC)."
+    )
+    uncounted = holder_step(found.book, Again("due-2", cause()), APP, now=at(500))
+    assert state_of(uncounted).failed_runs == runs
+    back = holder_step(uncounted.book, says_grants(P1, 3, [make_assignment()], [READS]), now=at(600))
+    assert state_of(back).failed_runs is None
+    late = holder_step(back.book, Again("due-3", cause()), APP, now=at(700), failed_runs=runs)
+    assert state_of(late).failed_runs is None

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from lami.core import remedy
 from lami.core.ids import ResourceId
 from lami.core.model import Access
-from tests.core.builders import CONTRIBUTOR, HOSTILE, P1, group
+from tests.core.builders import CONTRIBUTOR, HOSTILE, P1, SUB, group
 
+IDENTITIES = "Microsoft.ManagedIdentity/userAssignedIdentities"
 PRINTABLE = st.text().filter(str.isprintable)
 
 
@@ -38,6 +39,24 @@ def test_a_create_keeps_scope_and_condition_whole(name: str, condition: str) -> 
         "--condition": f" {condition}" if condition.startswith("@") else condition,
         "--condition-version": "2.0",
     }
+
+
+@pytest.mark.parametrize("kind", ["Microsoft.Logic/workflows", "Microsoft.Web/sites"])
+@pytest.mark.parametrize("name", [name for name in HOSTILE if "/" not in name])
+def test_an_identitys_commands_keep_hostile_names_whole(kind: str, name: str) -> None:
+    """Group, app and identity stay one word each, whatever they are called."""
+    there = f"/subscriptions/{SUB}/resourceGroups/{name}/providers"
+    app, own = ResourceId(f"{there}/{kind}/{name}"), ResourceId(f"{there}/{IDENTITIES}/{name}")
+    at = ["--subscription", SUB, "--resource-group", name, "--name", name]
+    if name.startswith("-"):  # A word of its own would be taken for another option.
+        at = ["--subscription", SUB, f"--resource-group={name}", f"--name={name}"]
+    assert shlex.split(remedy.create_identity(own)) == ["az", "identity", "create", *at]
+    group = ["functionapp"] if "Web" in kind else ["logic", "workflow"]
+    option = "--identities" if "Web" in kind else "--user-assigned"
+    head = ["az", *group, "identity", "assign", *at]
+    assert shlex.split(remedy.attach_identity(app, own)) == [*head, option, own.text]
+    system = ["--identities", "[system]"] if "Web" in kind else ["--system-assigned"]
+    assert shlex.split(remedy.assign_system_identity(app)) == [*head, *system]
 
 
 def test_without_a_condition_none_is_given() -> None:

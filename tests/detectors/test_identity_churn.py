@@ -8,6 +8,7 @@ from datetime import datetime
 import pytest
 from msgspec.structs import replace
 
+from lami.core.churn import classify
 from lami.core.ids import ResourceId
 from lami.core.model import (
     Attached,
@@ -21,7 +22,7 @@ from lami.core.model import (
     Term,
     User,
 )
-from lami.detectors.identity_churn import IdentityChurn, classify
+from lami.detectors.identity_churn import IdentityChurn
 from tests.core.builders import (
     NOW,
     P1,
@@ -296,21 +297,147 @@ def swapped(*heard: ResourceId) -> HolderState:
 
 
 def test_a_swapped_identity_lacks_what_the_old_one_had() -> None:
-    """Said once the new one has been heard, and not before; no command, as it may serve others too."""
+    """Said once the new one has been heard, and not before; whom else it serves is given it too."""
     found = only(swapped(A, B))
-    assert found.notes == ("Missing: Reader at resource group rg-claims",)
-    assert found.remediation == ()
+    assert found.notes == (
+        "Missing: Reader at resource group rg-claims",
+        "Whoever else uses the identity id-b is given what is granted to it.",
+    )
+    (create,) = found.remediation
+    assert create.startswith(f"az role assignment create --assignee-object-id {PRINCIPALS[B]} ")
     assert only(swapped(A)).notes == ()
 
 
-def test_an_identity_names_the_apps_that_use_it() -> None:
-    """Who is affected by a shared identity's churn."""
-    state = replace(
-        churned(carries(P1), carries(P2)),
-        kind="userAssignedIdentity",
-        users={workflow("w").key: User(workflow("w"), 1, True)},
-        oddity="something strange",
-    )
+def shared(state: HolderState, *users: str) -> HolderState:
+    """A user-assigned identity that these apps use."""
+    used = {workflow(name).key: User(workflow(name), 1, True) for name in users}
+    left = User(workflow("gone"), 2, False)
+    return replace(state, kind="userAssignedIdentity", users={**used, left.app.key: left})
+
+
+def test_an_identity_made_anew_names_the_apps_that_use_it() -> None:
+    """Who is affected by a shared identity's churn, and how the new one comes to them."""
+    state = replace(shared(churned(carries(P1), carries(P2)), "w"), oddity="something strange")
     found = only(state, identity("id-shared"))
-    assert found.notes == ("Used by: w", "something strange")
+    assert found.title == ("id-shared was recreated under its name: its principal aaaaaaaa became bbbbbbbb")
+    assert found.notes == (
+        "Used by: w",
+        "The apps that use it refer to the old identity until the new one is attached to them.",
+        "something strange",
+    )
     assert found.subject.kind == "userAssignedIdentity"
+    (attach,) = found.remediation
+    assert attach.startswith("az logic workflow identity assign ")
+    assert attach.endswith(f"--name w --user-assigned {identity('id-shared').text}")
+
+
+@pytest.mark.parametrize(
+    ("users", "said"),
+    [
+        ((), "id-claims was deleted: its principal aaaaaaaa is gone"),
+        (("w",), "id-claims was deleted while w uses it: its principal aaaaaaaa is gone"),
+        (("v", "w"), "id-claims was deleted while v, w use it: its principal aaaaaaaa is gone"),
+        (
+            ("a", "b", "c", "d", "e"),
+            "id-claims was deleted while a, b, c and 2 more use it: its principal aaaaaaaa is gone",
+        ),
+    ],
+)
+def test_an_identity_deleted_while_apps_carry_it(users: tuple[str, ...], said: str) -> None:
+    """They will fail to get a token: the finding names them."""
+    state = shared(churned(carries(P1), carries(), present=False, deleted_since=True), *users)
+    found = only(state, identity())
+    assert found.title == said
+    assert found.detail["change"] == "removed"
+    assert found.remediation == ()
+
+
+SAID = [
+    (carries(P1), carries("", A), True, "uses the identity id-a instead of its system identity aaaaaaaa"),
+    (carries("", A), carries("", B), True, "uses the identity id-b instead of the identity id-a"),
+    (carries("", A), carries(P1), True, "uses a system identity aaaaaaaa instead of the identity id-a"),
+    (
+        carries("", A, C),
+        carries("", B, C),
+        True,
+        "uses the identity id-b instead of the identity id-a",
+    ),
+    (carries(), carries(P1), True, "was given a system identity aaaaaaaa"),
+    (carries(P1), carries(P1, A, B), True, "was given the identity id-a and the identity id-b"),
+    (carries("", A, B), carries("", A), True, "no longer uses the identity id-b"),
+    (carries(P1), carries(), True, "no longer has its system identity aaaaaaaa"),
+    (carries(P1), carries(), False, "was deleted, and its managed identity aaaaaaaa with it"),
+    (carries("", A), carries(), False, "was deleted: it no longer uses the identity id-a"),
+]
+
+
+@pytest.mark.parametrize(("was", "now", "present", "said"), SAID)
+def test_each_change_is_said_by_the_names_of_the_identities(
+    was: Carried, now: Carried, present: bool, said: str
+) -> None:
+    """Which identity came and which went; one that stayed is not spoken of."""
+    found = only(churned(was, now, present=present, deleted_since=not present))
+    assert found.title == f"claims-intake {said}"
+
+
+@pytest.mark.parametrize(
+    ("app", "was", "now", "commands"),
+    [
+        (
+            workflow(),
+            carries(P1),
+            carries(),
+            ["az logic workflow identity assign {at} --name claims-intake --system-assigned"],
+        ),
+        (
+            workflow(),
+            carries("", A),
+            carries(),
+            [f"az logic workflow identity assign {{at}} --name claims-intake --user-assigned {A}"],
+        ),
+        (
+            site(),
+            carries(P1, A, B),
+            carries("", B),
+            [
+                "az functionapp identity assign {at} --name claims-standard --identities '[system]'",
+                f"az functionapp identity assign {{at}} --name claims-standard --identities {A}",
+            ],
+        ),
+        (
+            site("orders", "staging"),
+            carries(P1),
+            carries(),
+            ["az functionapp identity assign {at} --name orders --slot staging --identities '[system]'"],
+        ),
+    ],
+)
+def test_an_identity_that_went_can_be_given_back(
+    app: ResourceId, was: Carried, now: Carried, commands: list[str]
+) -> None:
+    """By the CLI's command for the kind of app, one for each identity that was lost."""
+    at = f"--subscription {app.subscription} --resource-group rg-claims"
+    found = only(churned(was, now), app)
+    assert list(found.remediation) == [command.format(at=at) for command in commands]
+
+
+@pytest.mark.parametrize(("times", "advised"), [(2, False), (3, True), (6, True)])
+def test_from_the_second_recreation_on_another_kind_of_identity_is_advised(times: int, advised: bool) -> None:
+    """One that survives redeploys, with the commands that make and attach it."""
+    state = replace(churned(carries(P1), carries(P2), deleted_since=True), systems=times)
+    found = only(state)
+    assert any("survives redeploys" in note for note in found.notes) is advised
+    made = [line for line in found.remediation if line.startswith("az identity create ")]
+    bound = [line for line in found.remediation if "--user-assigned" in line]
+    assert (len(made), len(bound)) == ((1, 1) if advised else (0, 0))
+    if advised:
+        assert made[0].endswith("--resource-group rg-claims --name id-claims-intake")
+        assert found.remediation[-2:] == (made[0], bound[0])
+
+
+def test_a_user_assigned_identity_is_not_advised_to_be_one() -> None:
+    """However often it is made anew; nor is an app whose identity was switched off and on."""
+    state = replace(shared(churned(carries(P1), carries(P2)), "w"), systems=4)
+    assert not any("survives" in note for note in only(state, identity()).notes)
+    reissued = replace(churned(carries(P1), carries(P2), born=BORN, created=BORN), systems=4)
+    assert not any("survives" in note for note in only(reissued).notes)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shlex
 
+import pytest
 from msgspec.structs import replace
 
-from lami.core.model import Attached, Carried, Found, Granted, HolderState, Term
+from lami.core.model import Attached, Carried, FailedRuns, Found, Granted, HolderState, Term
 from lami.detectors.missing_grant import MissingGrant
 from tests.core.builders import (
     HOSTILE,
@@ -105,3 +106,20 @@ def test_nothing_else_is_found() -> None:
     """A book without terms, and a principal's book."""
     assert detect(holder()) == []
     assert list(MissingGrant().detect(make_principal(), policy())) == []
+
+
+@pytest.mark.parametrize(
+    ("count", "more", "said"),
+    [
+        (0, False, "no runs of it have failed"),
+        (1, False, "1 run of it has failed"),
+        (7, False, "7 runs of it have failed"),
+        (100, True, "at least 100 runs of it have failed"),
+    ],
+)
+def test_it_says_how_many_runs_have_failed(count: int, more: bool, said: str) -> None:
+    """Since when, and as of when; nothing where nobody counted."""
+    runs = FailedRuns(at(-60), at(240), count, more)
+    (found,) = detect(replace(holder(LACKS), failed_runs=runs))
+    assert found.notes[1:] == (f"Since 2026-11-24 07:59 UTC, {said} (counted at 2026-11-24 08:04 UTC).",)
+    assert len(detect(holder(LACKS))[0].notes) == 1

@@ -22,9 +22,23 @@ from tests.faults.strike import Telling
 
 WHEN_AND_HOW_OFTEN = frozenset(
     {"version", "revision", "newest", "seen", "since", "cause", "based"}
-    | {"missing_since", "missing_cause", "churned_at", "churn_cause", "opened_at", "resolved_at", "at"}
+    | {
+        "failed_runs",
+        "missing_since",
+        "missing_cause",
+        "churned_at",
+        "churn_cause",
+        "opened_at",
+        "resolved_at",
+        "at",
+    }
 )
-"""Fields that may differ after a fault: times of looking and deciding, the stimulus that did it, versions."""
+"""Fields that may differ after a fault: times of looking and deciding, the stimulus that did it, versions.
+
+And how many runs had failed, which is as of when somebody counted.
+"""
+COUNTED = "(counted at "
+"""What the note has that says how many."""
 SEEN = frozenset({"observed", "reconciled"})
 """Kinds of entries that say what was seen, of an event's or of reconcile's prompting."""
 
@@ -154,7 +168,7 @@ def plain(value: object) -> object:
     if isinstance(value, Mapping):
         return {str(key): plain(one) for key, one in value.items()}
     if isinstance(value, tuple | list):
-        return [plain(one) for one in value]
+        return [plain(one) for one in value if not (isinstance(one, str) and COUNTED in one)]
     return value
 
 

@@ -9,13 +9,14 @@ import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum
 from typing import Literal, NoReturn, TypeVar
 
 from lami.arm.protocol import NotAHolder
 from lami.channels.channel import Alert
 from lami.core.ids import ResourceId
-from lami.core.model import IdentityHolder, Look, RoleAssignment, RoleDefinition, Unknown
+from lami.core.model import FailedRuns, IdentityHolder, Look, RoleAssignment, RoleDefinition, Unknown
 from lami.errors import Temporary
 from lami.store import rows
 from lami.store.table import Create, Operation, Put, Replace, Row, StoreUnavailable, Table
@@ -193,6 +194,9 @@ class StruckAzure(SimulatedAzure):
 
     def role(self, id: ResourceId) -> Look[RoleDefinition]:
         return self._asked("role", lambda: super(StruckAzure, self).role(id))
+
+    def failed_runs(self, app: ResourceId, since: datetime, until: datetime) -> FailedRuns | Unknown:
+        return self._asked("failed runs", lambda: super(StruckAzure, self).failed_runs(app, since, until))
 
     def holders_in(self, subscription: str) -> Iterator[IdentityHolder | Unknown]:
         return self._listed("holders", super().holders_in(subscription))

@@ -22,6 +22,7 @@ from lami.core.model import (
     Absent,
     Access,
     Attached,
+    FailedRuns,
     IdentityHolder,
     Look,
     Permission,
@@ -255,6 +256,9 @@ class SimulatedAzure:
             return failed
         found = self._seen().roles.get(id.name)
         return Present(found) if found else Absent()
+
+    def failed_runs(self, app: ResourceId, since: datetime, until: datetime) -> FailedRuns | Unknown:
+        return FailedRuns(since, until, 0)
 
     def holders_in(self, subscription: str) -> Iterator[IdentityHolder | Unknown]:
         if subscription in self.denied:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,16 +19,7 @@ from lami.web.server import Server, check_exposure
 from lami.web.ticking import Ticker
 from lami.wiring import Watch, assemble, build
 from tests.web.support import get, written
-from tests.world import World, world
-
-
-def eventually(true: Callable[[], object], what: str) -> None:
-    """Wait until something is so; fail after 20 s."""
-    until = time.monotonic() + 20
-    while not true():
-        assert time.monotonic() < until, f"never: {what}"
-        time.sleep(0.05)
-
+from tests.world import World, eventually, world
 
 # --- start -----------------------------------------------------------------------------------------
 

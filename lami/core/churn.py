@@ -1,0 +1,112 @@
+"""How a holder's identities changed between baseline and now: the kind of change, who went and who came, and
+what that strands and lacks. Facts only; `lami.detectors.identity_churn` puts them into words.
+"""
+
+from __future__ import annotations
+
+from lami.core.model import Access, Attached, HolderState, Term
+
+
+def classify(state: HolderState) -> str:
+    """How the identities changed, by the names of the public contract; empty where they did not."""
+    was, now = state.baseline, state.observed
+    if was.system and now.system and was.system != now.system:
+        new_resource = state.deleted_since
+        if state.created is not None and state.born is not None:
+            new_resource = state.created != state.born  # Surer than a delete, which may be told late.
+        # A user-assigned identity has one principal for life: another principal is another identity.
+        return "recreated" if new_resource or state.kind == "userAssignedIdentity" else "reissued"
+    lost = _keys(was.attached) - _keys(now.attached)
+    gained = _keys(now.attached) - _keys(was.attached)
+    if was.system and not now.system:
+        return "replaced" if gained else "removed"
+    if lost:
+        if not state.present:
+            return "removed"
+        return "replaced" if gained or (now.system and not was.system) else "detached"
+    return "added" if gained or (now.system and not was.system) else ""
+
+
+def went(state: HolderState) -> tuple[Attached, ...]:
+    """The attached identities that the baseline has and the holder no longer."""
+    return _beyond(state.baseline.attached, state.observed.attached)
+
+
+def came(state: HolderState) -> tuple[Attached, ...]:
+    """The attached identities that the holder has and its baseline does not."""
+    return _beyond(state.observed.attached, state.baseline.attached)
+
+
+def previous_principal(state: HolderState) -> str:
+    """The principal that went: of the system identity, else of an attached one; empty where none did."""
+    was, now = state.baseline.system, state.observed.system
+    return _changed(was, now) or next((a.principal for a in went(state)), "")
+
+
+def new_principal(state: HolderState) -> str:
+    """The principal that came: of the system identity, else of an attached one; empty where none did."""
+    was, now = state.baseline.system, state.observed.system
+    return _changed(now, was) or next((a.principal for a in came(state)), "")
+
+
+def attached_heir(state: HolderState) -> Attached | None:
+    """The one attached identity that came, where there is no system identity to grant to what is missing."""
+    new = came(state)
+    return new[0] if len(new) == 1 and new[0].principal and not state.observed.system else None
+
+
+def stranded(state: HolderState) -> list[tuple[str, Access, str]]:
+    """What principals that the holder has shed are still granted."""
+    return [
+        grant
+        for principal, said in sorted(state.granted.items())
+        if principal != state.observed.system
+        and principal not in {a.principal for a in state.observed.attached}
+        for grant in said.grants
+    ]
+
+
+def lacking(state: HolderState) -> list[Term]:
+    """The access that was expected of the lost identities and that the present ones don't have.
+
+    Nothing is said while a present principal has not been heard: not known is not lacking.
+    """
+    now = state.observed
+    if not now.system and not now.attached:
+        return []
+    held = set()
+    for principal, identity in [(now.system, ""), *((a.principal, a.identity.key) for a in now.attached)]:
+        grants = _heard(state, principal, identity)
+        if grants is None:
+            return []
+        held |= {access.key for _, access, _ in grants}
+    wanted = {key: term for key, term in state.terms.items() if term.expected}
+    for attached in state.baseline.attached:
+        news = state.identities.get(attached.identity.key)
+        for _, access, role_name in news.grants if news else ():
+            wanted.setdefault(access.key, Term(access, role_name))
+    return [term for key, term in sorted(wanted.items()) if key not in held]
+
+
+def _heard(state: HolderState, principal: str, identity: str) -> tuple[tuple[str, Access, str], ...] | None:
+    """What a present identity is granted, as it or its principal said; None where neither was heard yet."""
+    news = state.identities.get(identity)
+    if news is not None and news.heard:
+        return news.grants
+    if not principal:
+        return None if identity else ()
+    granted = state.granted.get(principal)
+    return granted.grants if granted is not None and granted.version > 0 else None
+
+
+def _beyond(these: tuple[Attached, ...], those: tuple[Attached, ...]) -> tuple[Attached, ...]:
+    keys = _keys(those)
+    return tuple(one for one in these if one.identity.key not in keys)
+
+
+def _changed(system: str, other: str) -> str:
+    return system if system != other else ""
+
+
+def _keys(attached: tuple[Attached, ...]) -> set[str]:
+    return {a.identity.key for a in attached}
