@@ -108,6 +108,7 @@ def test_policy_keys_are_documented() -> None:
         *(f"[broad] {key}" for key in known("[broad]", "[broad]\nnonsense = 1")),
         "[severity] RULE",
         *(f"[[exception]] {key}" for key in known("[[exception]] 1", "[[exception]]\nnonsense = 1")),
+        *(f"[[automation]] {key}" for key in known("[[automation]] 1", "[[automation]]\nnonsense = 1")),
         "[routes] RULE",
         "[routes] SEVERITY",
     ]

@@ -6,7 +6,8 @@ The rules:
   is kept as absent, so that a late look cannot bring it back.
 - An assignment that shows another principal is not this principal's: names can be used again.
 - A present grant that nobody objects to is *folded*: expected from now on, with an entry. Nothing is folded
-  while the principal is shed; what it holds then is left behind.
+  while the principal is shed; what it holds then is left behind. What automation made for a while, or
+  broadly, is not folded either (`lami.core.automation`), though nobody objects.
 - What a holder that carries this principal expects of it is accepted here.
 - Holders are told what is granted now, and apart from it everything ever accepted, whenever either changes.
 - Accepting a `broad-grant` makes its access expected. Accepting an `orphaned-assignment` tolerates that one
@@ -21,7 +22,7 @@ from datetime import datetime
 from msgspec import Struct
 from msgspec.structs import replace
 
-from lami.core import belief, naming, roles, terms
+from lami.core import automation, belief, naming, roles, terms
 from lami.core.draft import Draft, Rules
 from lami.core.ids import ResourceId
 from lami.core.messages import holder_name, holder_subject
@@ -172,7 +173,7 @@ def _grant(
         draft.observed.add(new.access.scope.subscription)
         draft.say(
             "observed",
-            f"{_who(draft)} was granted {naming.access(new.role_name, new.access)}",
+            f"{_who(draft)} was granted {naming.access(new.role_name, new.access)}{_made_by(new, draft)}",
             before=_words(known, draft) if known is not None and known.present else None,
             after=_words(new, draft),
         )
@@ -212,10 +213,11 @@ def _taken_away(
     if not isinstance(held, Grant):
         return Heard(at, gone=True) if held is not None or told is not None else None
     if held.present:
+        what, made_by = naming.access(held.role_name, held.access), _made_by(held, draft)
         draft.observed.add(held.access.scope.subscription)
         draft.say(
             "observed",
-            f"{naming.access(held.role_name, held.access)} was taken from {_who(draft)}",
+            f"{what}{made_by}{',' if made_by else ''} was taken from {_who(draft)}",
             before=_words(held, draft),
         )
     return replace(held, present=False, newest=max(held.newest, at), cause=stimulus.cause, tolerated=False)
@@ -322,8 +324,11 @@ def _fold(state: PrincipalState, everything: bool, draft: Draft) -> PrincipalSta
         return state
     if not state.carriers and not everything and draft.rules.policy.new_grants == "alert":
         return state  # Who carries it may be told next, and then each grant is to be judged.
+    left_out = automation.temporary if everything else automation.passing
     new = [
-        grant for _, grant in sorted(state.grants.items()) if grant.present and not _expected(state, grant)
+        grant
+        for _, grant in sorted(state.grants.items())
+        if grant.present and not _expected(state, grant) and not left_out(grant, draft.rules.policy)
     ]
     held = _held(state, draft) if new and not everything else set()
     folded = state.terms
@@ -367,7 +372,12 @@ def _who(draft: Draft) -> str:
     return naming.subject_of(draft.book).name
 
 
+def _made_by(grant: Grant, draft: Draft) -> str:
+    return automation.said(grant, draft.rules.policy)
+
+
 def _words(grant: Grant, draft: Draft) -> Mapping[str, str]:
+    made_by = automation.maker(grant, draft.rules.policy)
     return {
         "principalId": draft.book.subject.key,
         "roleName": grant.role_name,
@@ -376,4 +386,5 @@ def _words(grant: Grant, draft: Draft) -> Mapping[str, str]:
         "condition": grant.access.condition,
         "assignmentId": grant.id.text,
         "createdBy": grant.created_by,
+        "automation": made_by.name if made_by else "",
     }

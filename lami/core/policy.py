@@ -1,4 +1,4 @@
-"""What matters: reach by scope and its severity, grace, exceptions and routes, parsed from TOML.
+"""What matters: reach by scope and its severity, grace, exceptions, automation and routes, parsed from TOML.
 
 `parse` lays a file over the packaged one (`lami/policy.toml`, which explains every key), table by table,
 checks the whole and names every fault at once. A `Policy` answers questions and knows no clock: whoever
@@ -40,15 +40,18 @@ CHANNELS: tuple[str, ...] = ("console", "email", "event-grid", "sentinel", "team
 _REQUIRED = ("rule", "reason", "owner", "until")
 _BINDING = ("principal", "scope", "role")
 _WORDED = ("rule", "reason", "owner", *_BINDING)
+_AUTOMATION = ("created-by", "name", "reason", "grants")
 _NOBODY = "00000000-0000-0000-0000-000000000000"
 
 Principals = Literal["all", "holders"]
 NewGrants = Literal["record", "alert"]
+AutomationGrants = Literal["record", "temporary", "alert"]
 _PRINCIPALS: tuple[Principals, ...] = get_args(Principals)
 _NEW_GRANTS: tuple[NewGrants, ...] = get_args(NewGrants)
+_AUTOMATION_GRANTS: tuple[AutomationGrants, ...] = get_args(AutomationGrants)
 _Rung = Literal["subscription", "resource-group", "resource"]
 _RUNGS: tuple[_Rung, ...] = get_args(_Rung)
-_TABLES = ("watch", "grace", "broad", "severity", "exception", "routes")
+_TABLES = ("watch", "grace", "broad", "severity", "exception", "automation", "routes")
 Read = TypeVar("Read")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _DURATION = re.compile(r"(\d{1,5})([smhd])", re.ASCII)
@@ -91,8 +94,23 @@ class PolicyException(Struct, frozen=True):
         )
 
 
+class Automation(Struct, frozen=True):
+    """Something that makes role assignments by itself, and what becomes of them.
+
+    `grants`: `record` puts them on the timeline and alerts nobody; `temporary` is the same for what ends by
+    itself, so that it is never expected either; `alert` only shows who made them.
+    """
+
+    name: str
+    reason: str
+    grants: AutomationGrants = "record"
+
+
 class Policy(Struct, frozen=True):
-    """What matters, as the operator says it. `broad` is class -> rung -> severity."""
+    """What matters, as the operator says it.
+
+    `broad` is class -> rung -> severity; `automation` is by the object id of the creator, in lower case.
+    """
 
     watch_principals: Principals = "all"
     new_grants: NewGrants = "record"
@@ -101,6 +119,7 @@ class Policy(Struct, frozen=True):
     broad: Mapping[str, Mapping[str, Severity]] = field(default_factory=dict)
     severities: Mapping[str, Severity] = field(default_factory=dict)
     exceptions: tuple[PolicyException, ...] = ()
+    automation: Mapping[str, Automation] = field(default_factory=dict)
     routes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def reach(self, powers: tuple[str, ...], scope: ResourceId) -> tuple[Severity, Power] | None:
@@ -210,6 +229,7 @@ class _Reader(Struct, frozen=True):
             broad=self.each("[broad]", broad, self.line),
             severities=self.each("[severity]", severities, self.severity),
             exceptions=self.exceptions(file.get("exception", [])),
+            automation=self.automation(file.get("automation", [])),
             routes=self.each("[routes]", routes, self.route),
         )
 
@@ -294,6 +314,49 @@ class _Reader(Struct, frozen=True):
         if until is None or any(key not in given for key in ("rule", "reason", "owner")):
             return None
         return PolicyException(until=until, **given)
+
+    def automation(self, value: object) -> dict[str, Automation]:
+        if not isinstance(value, list):
+            self.fault("[[automation]]", "is no array of tables: write it in double brackets")
+            return {}
+        found: dict[str, Automation] = {}
+        first: dict[str, str] = {}
+        for number, one in enumerate(value, 1):
+            place = f"[[automation]] {number}"
+            ids, automation = self.automaton(place, one)
+            for id in ids:
+                if id in first:
+                    self.fault(f"{place} created-by", f"{id} stands in {first[id]} already")
+                first.setdefault(id, place)
+                if automation is not None:
+                    found.setdefault(id, automation)
+        return found
+
+    def automaton(self, place: str, value: object) -> tuple[list[str], Automation | None]:
+        table = self.table(place, value, _AUTOMATION)
+        for key in ("created-by", "name", "reason"):
+            if key not in table:
+                self.fault(f"{place} {key}", "is missing")
+        name = self.text(f"{place} name", table["name"]) if "name" in table else None
+        reason = self.text(f"{place} reason", table["reason"]) if "reason" in table else None
+        grants = self.choice(f"{place} grants", table.get("grants", "record"), _AUTOMATION_GRANTS)
+        ids = self.object_ids(f"{place} created-by", table["created-by"]) if "created-by" in table else []
+        if name is None or reason is None or grants is None:
+            return ids, None
+        return ids, Automation(name, reason, grants)
+
+    def object_ids(self, place: str, value: object) -> list[str]:
+        """Object ids as GUIDs in lower case, and nothing that is none: a name can be chosen by anybody."""
+        if not isinstance(value, list) or not value:
+            self.fault(place, "is no list of object ids, or an empty one")
+            return []
+        ids = []
+        for one in value:
+            if isinstance(one, str) and one and guid(one) == one.lower():
+                ids.append(one.lower())
+            else:
+                self.fault(place, f"{_written(one)} is no GUID: write the creator's object id")
+        return ids
 
     def until(self, place: str, value: object) -> datetime | None:
         """The end of a day in UTC, or an exact time that says its offset."""

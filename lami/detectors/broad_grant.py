@@ -1,6 +1,7 @@
 """broad-grant: a grant that the baseline does not expect, and that reaches far.
 
-Broad is by what the role can do at that scope (`[broad]` of the policy), not by its name.
+Broad is by what the role can do at that scope (`[broad]` of the policy), not by its name. What automation on
+the policy's list makes is passed over, but for what grants access.
 """
 
 from __future__ import annotations
@@ -9,10 +10,10 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from lami.core import conditions, naming, remedy
+from lami.core import automation, conditions, naming, remedy
 from lami.core.ids import digest
 from lami.core.model import Book, Found, Grant, PrincipalState, Severity
-from lami.core.policy import Policy
+from lami.core.policy import Automation, Policy
 from lami.core.timeline import stamp
 
 RULE = "broad-grant"
@@ -34,11 +35,11 @@ class BroadGrant(Struct, frozen=True):
             term = state.terms.get(grant.access.key)
             if not grant.present or (term is not None and term.expected):
                 continue
-            judged = _judge(grant, state, policy)
+            judged = None if automation.muted(grant, policy) else _judge(grant, state, policy)
             if judged is None:
                 continue
             severity, why = judged
-            yield _found(book, state, key, grant, severity, why)
+            yield _found(book, state, key, grant, severity, why, automation.maker(grant, policy))
 
 
 def _judge(grant: Grant, state: PrincipalState, policy: Policy) -> tuple[Severity, str] | None:
@@ -51,7 +52,15 @@ def _judge(grant: Grant, state: PrincipalState, policy: Policy) -> tuple[Severit
     return None
 
 
-def _found(book: Book, state: PrincipalState, key: str, grant: Grant, severity: Severity, why: str) -> Found:
+def _found(
+    book: Book,
+    state: PrincipalState,
+    key: str,
+    grant: Grant,
+    severity: Severity,
+    why: str,
+    made_by: Automation | None,
+) -> Found:
     subject = naming.subject_of(book)
     names = naming.carrier_names(state)
     detail = {
@@ -61,6 +70,7 @@ def _found(book: Book, state: PrincipalState, key: str, grant: Grant, severity: 
         "roleDefinitionId": grant.access.role,
         "scope": grant.access.scope.text,
         **({"holder": naming.listed(names)} if names else {}),
+        **({"automation": made_by.name} if made_by else {}),
     }
     unread = (
         ()
@@ -81,6 +91,7 @@ def _found(book: Book, state: PrincipalState, key: str, grant: Grant, severity: 
         holds=grant.access.key,
         notes=(
             *unread,
+            *((_made_by(made_by),) if made_by else ()),
             *_under(grant.access.condition),
         ),
         attack=("T1098.003",),
@@ -93,6 +104,11 @@ def _under(condition: str) -> Iterator[str]:
         yield f"Only under the condition: {condition}"
     if reason := conditions.unread(condition):
         yield f"lami cannot read that condition (it {reason}), and counts it as restricting nothing."
+
+
+def _made_by(automation: Automation) -> str:
+    why = "its grants are told" if automation.grants == "alert" else "what grants access is told all the same"
+    return f"Made by {automation.name}, which is on the automation list; {why}."
 
 
 def _thread(book: Book, state: PrincipalState) -> str:

@@ -163,6 +163,7 @@ def make_assignment(
     condition: str = "",
     created: datetime | None = LONG_AGO,
     changed: datetime | None = None,
+    created_by: str = "somebody",
 ) -> RoleAssignment:
     """A role assignment as ARM shows it; written once unless `changed` says otherwise."""
     return RoleAssignment(
@@ -173,7 +174,7 @@ def make_assignment(
         role=role,
         created=created,
         changed=changed or created,
-        created_by="somebody",
+        created_by=created_by,
     )
 
 
@@ -210,6 +211,7 @@ def make_grant(
     created: datetime | None = LONG_AGO,
     newest: datetime = LONG_AGO,
     tolerated: bool = False,
+    created_by: str = "somebody",
 ) -> Grant:
     """A grant as a principal's book holds it."""
     powers, readable = roles.judge(role, condition)
@@ -223,7 +225,7 @@ def make_grant(
         newest=newest,
         created=created,
         changed=created,
-        created_by="somebody",
+        created_by=created_by,
         cause=cause(),
         tolerated=tolerated,
     )

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lami.core.ids import ResourceId
 from lami.core.model import SEVERITIES, Severity
-from lami.core.policy import CHANNELS, KNOWN_RULES, RULES, Policy, duration, parse, worst
+from lami.core.policy import CHANNELS, KNOWN_RULES, RULES, Automation, Policy, duration, parse, worst
 from lami.core.roles import POWERS
 from lami.errors import BadSettings
 
@@ -56,7 +56,8 @@ def test_the_packaged_policy() -> None:
 def test_the_packaged_policy_shows_every_key() -> None:
     """Every class stands in the packaged file, every table's key is at least named in a comment."""
     assert laid().broad.keys() == set(POWERS)
-    for key in ("principals", "new-grants", "owner-tag", "until", "[routes]", "[[exception]]", *CHANNELS):
+    tables = ("[routes]", "[[exception]]", "[[automation]]")
+    for key in ("principals", "new-grants", "owner-tag", "until", *tables, "created-by", *CHANNELS):
         assert key in PACKAGED
     assert set(RULES) - {"broad-grant"} <= laid().severities.keys()
 
@@ -158,6 +159,66 @@ def test_a_whole_rule_is_excepted_only_on_purpose() -> None:
     with pytest.raises(BadSettings, match="all = true"):
         laid(rule)
     assert laid(rule + "all = true").excepted("shared-identity", {}, NOW)
+
+
+def test_automation_is_listed_by_object_id() -> None:
+    """A creator is looked up by its object id in any casing; what its grants become is `record` by itself."""
+    policy = laid(
+        f'[[automation]]\nname = " PIM "\nreason = "ends"\ngrants = "temporary"\n'
+        f'created-by = ["{PRINCIPAL}", "{CONTRIBUTOR}"]\n'
+        f'[[automation]]\nname = "AKS"\nreason = "r"\ncreated-by = ["{SUB.split("/")[-1]}"]'
+    )
+    pim, aks = Automation("PIM", "ends", "temporary"), Automation("AKS", "r", "record")
+    assert policy.automation == {PRINCIPAL.lower(): pim, CONTRIBUTOR: pim, SUB.split("/")[-1]: aks}
+    assert laid().automation == {}
+
+
+AUTOMATION = f"""
+[[automation]]
+created-by = "{PRINCIPAL}"
+name = 1
+grants = "mute"
+color = "red"
+
+[[automation]]
+name = "a"
+reason = "r"
+created-by = []
+
+[[automation]]
+name = "b"
+reason = " "
+created-by = ["MS-PIM", "/x/{PRINCIPAL}", 7, "", "{PRINCIPAL}", "{PRINCIPAL.lower()}"]
+
+[[automation]]
+name = "c"
+reason = "r"
+created-by = ["{PRINCIPAL}", "{CONTRIBUTOR}"]
+"""
+
+
+def test_every_fault_of_the_automation_list_is_named() -> None:
+    """Names, empty lists, unknown keys and an id that stands twice are named by table and key."""
+    with pytest.raises(BadSettings) as error:
+        laid(AUTOMATION)
+    assert str(error.value).removeprefix("the policy is wrong: ").split("; ") == [
+        "[[automation]] 1 color: unknown (known: created-by, name, reason, grants)",
+        "[[automation]] 1 reason: is missing",
+        "[[automation]] 1 name: is no text, or empty",
+        "[[automation]] 1 grants: 'mute' is none of record, temporary, alert",
+        "[[automation]] 1 created-by: is no list of object ids, or an empty one",
+        "[[automation]] 2 created-by: is no list of object ids, or an empty one",
+        "[[automation]] 3 reason: is no text, or empty",
+        "[[automation]] 3 created-by: 'MS-PIM' is no GUID: write the creator's object id",
+        f"[[automation]] 3 created-by: '/x/{PRINCIPAL}' is no GUID: write the creator's object id",
+        "[[automation]] 3 created-by: 7 is no GUID: write the creator's object id",
+        "[[automation]] 3 created-by: '' is no GUID: write the creator's object id",
+        f"[[automation]] 3 created-by: {PRINCIPAL.lower()} stands in [[automation]] 3 already",
+        f"[[automation]] 4 created-by: {PRINCIPAL.lower()} stands in [[automation]] 3 already",
+    ]
+    for wrong in ("automation = 1", "automation = [1]", "[automation]\nname = 1"):
+        with pytest.raises(BadSettings, match="automation"):
+            laid(wrong)
 
 
 def test_routes() -> None:
