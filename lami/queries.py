@@ -13,6 +13,7 @@ from lami.core.ids import ResourceId
 from lami.core.messages import holder_subject
 from lami.core.model import (
     SEVERITIES,
+    Book,
     Carried,
     Entry,
     Finding,
@@ -149,6 +150,10 @@ class Queries:
                 expected = [term for term in state.terms.values() if term.expected]
                 expected.sort(key=lambda term: (term.access.scope.key, term.role_name))
                 yield Expected(naming.subject_of(book), identity, tuple(expected))
+
+    def book(self, subject: Subject) -> Book:
+        """A subject's book: one read. Version 0 where lami holds none."""
+        return self._books.load(subject).book
 
     def subjects(self, subscriptions: Iterable[str]) -> list[Subject]:
         """Every subject that lami holds a book of, as far as it was ever seen in these subscriptions."""

@@ -13,9 +13,13 @@ from lami.blindspots import BLIND_SPOTS
 from lami.cli.exits import FAILED, PARTIAL
 from lami.cli.opening import opened, store_in_words
 from lami.cli.output import Columns, Output, output_options
-from lami.core.model import IdentityHolder, Unknown
+from lami.cli.propose import COLUMNS, item, toml
+from lami.cli.voice import Listener
+from lami.core.makers import propose
+from lami.core.model import Book, IdentityHolder, Unknown
 from lami.core.shapes import time_json
 from lami.errors import LamiError
+from lami.runs import Progress
 from lami.settings import Settings
 from lami.wiring import Lami
 
@@ -33,20 +37,60 @@ class Check:
 
 
 @click.command()
+@click.option(
+    "--automation",
+    is_flag=True,
+    help="Instead, propose [[automation]] tables of the policy from what lami holds. Reads every book.",
+)
 @output_options
-def doctor(out: Output) -> None:
+def doctor(out: Output, automation: bool) -> None:
     """Try the store and Azure, and say what lami sees and what it does not.
 
     Exits 3 where the store or all of Azure cannot be reached, 4 where a part of Azure cannot be read.
 
+    With --automation it tries nothing, and looks in its books for creators of role assignments that behave
+    like automation (PIM, AKS, policy, deployment): many grants to several principals, or grants that went
+    again. What it prints is for a person to judge: as long as name and reason are empty, it is refused.
+
     \b
     Example: only what needs doing
       lami doctor --query "value[?state=='failed' || state=='warning'].[check, detail, whatToDo]" -o tsv
+    Example: a first draft of the automation list
+      lami doctor --automation
     """
+    if automation:
+        _propose(out)
+    else:
+        _check(out)
+
+
+def _propose(out: Output) -> None:
+    with opened() as lami, out.voice.progress() as listen:
+        makers = propose(_principals(lami, listen), lami.settings.policy.automation)
+    if makers:
+        out.tell_all([item(one) for one in makers], COLUMNS, "\n\n".join(map(toml, makers)))
+    else:
+        out.show([], COLUMNS)
+        out.voice.say("No creator of role assignments looks like automation, beside those listed.")
+    unknown = sum(not one.kind for one in makers)
+    if unknown:
+        out.voice.say(f"What kind {unknown} of {len(makers)} are is not known: a person may be among them.")
+
+
+def _principals(lami: Lami, listen: Listener) -> Iterator[Book]:
+    held = lami.queries.subjects(sorted(lami.settings.subscriptions))
+    subjects = [subject for subject in held if subject.kind == "principal"]
+    for number, subject in enumerate(subjects, 1):
+        yield lami.queries.book(subject)
+        listen(Progress(number, len(subjects), subject.id))
+
+
+def _check(out: Output) -> None:
     with opened() as lami:
         store = _store(lami)
         azure = {one: _subscription(lami, one) for one in sorted(lami.settings.subscriptions)}
         checks = [_settings(lami.settings), store, *azure.values(), *_channels(lami)]
+        checks.append(_automation(lami.settings))
         if store.state == "ok":
             checks += _held(lami)
         checks += [Check(spot.name, "blind", spot.why, spot.what_to_do) for spot in BLIND_SPOTS]
@@ -109,6 +153,13 @@ def _channels(lami: Lami) -> Iterator[Check]:
         yield Check(
             "channels", "warning", "none is configured: alerts reach nobody", "set LAMI_TEAMS_WEBHOOK_URL"
         )
+
+
+def _automation(settings: Settings) -> Check:
+    listed = settings.policy.automation
+    names = sorted({one.name for one in listed.values()})
+    said = f"{', '.join(names)}: {len(listed)} object ids" if listed else "none is listed in the policy"
+    return Check("automation", "ok", said, "`lami doctor --automation` proposes what else looks like it")
 
 
 def _held(lami: Lami) -> Iterator[Check]:

@@ -71,10 +71,14 @@ class Output:
 
     def tell(self, item: Item, columns: Columns, text: str) -> None:
         """Print one item, in words where a table was asked for."""
+        self.tell_all([item], columns, text)
+
+    def tell_all(self, items: Sequence[Item], columns: Columns, text: str) -> None:
+        """Print items, all of them in words where a table was asked for."""
         if self.query is None and self.format == "table":
             click.echo(text)
         else:
-            self.show([item], columns)
+            self.show(items, columns)
 
     def _answer(self, answer: object) -> None:
         """Print what a query picked: a list by lines, objects by their members."""

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import tomllib
+
 import pytest
 
 from lami.blindspots import BLIND_SPOTS
+from lami.core.policy import parse
+from lami.errors import BadSettings
 from lami.sandbox import Sandbox
 from lami.sandbox.faults import Fault
+from lami.sandbox.model import Actor
+from lami.settings import packaged_policy
 from tests.cli.conftest import HERE, THERE, Cli, app
 
+PIPELINE = Actor.named("deploy", "application")
+PIM = Actor.named("MS-PIM", "application")
 SECRET = "sig=do-not-print"
 
 
@@ -106,3 +115,64 @@ def test_notify_unconfigured_names_the_setting(cli: Cli) -> None:
     result = cli("notify", "test", "email")
     assert result.exit_code == 2
     assert "LAMI_SMTP_URL" in result.stderr
+
+
+@pytest.fixture
+def automated(cli: Cli, azure: Sandbox) -> Cli:
+    """A lami that saw a pipeline grant twelve things, PIM grant four that ended, and Robin grant two."""
+    estate, sub = azure.estate, f"/subscriptions/{HERE}"
+    hostile = estate.put_role("evil\n[routes]\u202e\x1b[2J", [{"actions": ["*/read"]}])
+    estate.assign("Owner", sub, principal_id=PIPELINE.object_id)
+    for number in range(12):
+        estate.put(app(HERE, f"app-{number}"))
+        estate.assign(hostile.name, sub, of=app(HERE, f"app-{number}"), actor=PIPELINE)
+    estate.assign("Reader", f"{sub}/resourceGroups/rg-claims", of=app(HERE, "app-1"))
+    cli("baseline", "take")
+    for _ in range(4):
+        made = estate.assign("Contributor", sub, of=app(HERE, "app-0"), actor=PIM)
+        cli("reconcile", LAMI_PATIENCE="0s")
+        estate.unassign(made.id)
+        cli("reconcile", LAMI_PATIENCE="0s")
+    return cli
+
+
+def test_automation_is_proposed_with_figures(automated: Cli) -> None:
+    """By what they did, and never people; their kind is said where Azure says it, and else not guessed."""
+    pipeline, pim = automated.value("doctor", "--automation")
+    assert (pipeline["createdBy"], pipeline["kind"]) == (PIPELINE.object_id, "ServicePrincipal")
+    assert (pipeline["present"], pipeline["gone"], pipeline["principals"]) == (12, 0, 12)
+    assert (pim["createdBy"], pim["kind"], pim["present"], pim["gone"]) == (PIM.object_id, None, 0, 4)
+    assert (pim["roles"], pim["scopes"]) == (["Contributor"], [f"/subscriptions/{HERE}"])
+    result = automated("doctor", "--automation")
+    assert result.exit_code == 0
+    assert "Kind: not known" in result.stdout
+    assert "What kind 1 of 2 are is not known" in result.stderr
+
+
+def test_what_is_proposed_is_refused_until_somebody_judged_it(automated: Cli) -> None:
+    """It is TOML, whatever roles are called; with name and reason filled in it is the policy."""
+    text = automated("doctor", "--automation").stdout
+    assert set(tomllib.loads(text)) == {"automation"}
+    assert not set(text) & {"\x1b", "\u202e"}
+    with pytest.raises(BadSettings, match=r"\[\[automation\]\] 1 name"):
+        parse(text, packaged_policy())
+    judged = parse(text.replace('= ""', '= "judged"'), packaged_policy())
+    assert {id: one.grants for id, one in judged.automation.items()} == {
+        PIPELINE.object_id: "record",
+        PIM.object_id: "temporary",
+    }
+
+
+def test_what_is_listed_is_not_proposed(automated: Cli) -> None:
+    """Doctor names what is listed, and proposes only what is not; with nothing left it says so."""
+    text = automated("doctor", "--automation").stdout.replace('= ""', '= "judged"')
+    policy = automated.folder / "listed.toml"
+    policy.write_text(text)
+    result = automated("doctor", "--automation", LAMI_POLICY=str(policy))
+    assert (result.stdout, "No creator" in result.stderr) == ("", True)
+    none = automated("doctor", "--automation", "-o", "json", LAMI_POLICY=str(policy))
+    assert json.loads(none.stdout) == {"value": []}
+    (row,) = [
+        one for one in automated.value("doctor", LAMI_POLICY=str(policy)) if one["check"] == "automation"
+    ]
+    assert row["detail"] == "judged: 2 object ids"
