@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -12,6 +13,7 @@ from msgspec import Struct
 from lami.arm.azure import AzureArm
 from lami.arm.protocol import Arm
 from lami.channels.channel import Channel
+from lami.check import Checker
 from lami.core.draft import Rules
 from lami.detectors import DETECTORS
 from lami.drain import Drain, Told
@@ -24,7 +26,8 @@ from lami.settings import Settings
 from lami.store.books import Books
 from lami.store.due import DueList
 from lami.store.index import Index
-from lami.store.table import Table
+from lami.store.read_only import ReadOnlyTable
+from lami.store.table import StoreUnavailable, Table
 from lami.take import Taker
 
 if TYPE_CHECKING:
@@ -45,6 +48,7 @@ class Lami(Struct, frozen=True):
     clock: Callable[[], datetime]
     table: Table
     arm: Arm
+    checker: Checker
 
     def close(self) -> None:
         """Let go of all connections."""
@@ -76,6 +80,16 @@ def build(settings: Settings, watch: Watch | None = None, more: Sequence[Channel
     )
 
 
+def build_to_read(settings: Settings) -> Lami:
+    """Put a lami together that writes nothing, to the store or to a channel."""
+    if settings.sqlite_path and not Path(settings.sqlite_path).exists():
+        # SQLite would make the file.
+        raise StoreUnavailable(f"SQLite at {settings.sqlite_path}: there is no such file")
+    credential = make_credential(settings)
+    table = ReadOnlyTable(make_table(settings, credential))
+    return assemble(settings, table, AzureArm(settings.arm_endpoint, credential), (), Watch())
+
+
 def assemble(
     settings: Settings,
     table: Table,
@@ -102,6 +116,7 @@ def assemble(
         clock=clock,
         table=table,
         arm=arm,
+        checker=Checker(books, arm, settings.subscriptions, settings.policy),
     )
 
 

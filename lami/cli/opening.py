@@ -9,13 +9,23 @@ from contextlib import contextmanager
 
 from lami.core.model import Actor
 from lami.settings import Settings, read
-from lami.wiring import Lami, build
+from lami.wiring import Lami, build, build_to_read
 
 
 @contextmanager
 def opened() -> Iterator[Lami]:
     """A lami; raises `BadSettings` before anything is opened where the environment is wrong."""
     lami = build(read(os.environ))
+    try:
+        yield lami
+    finally:
+        lami.close()
+
+
+@contextmanager
+def opened_to_read() -> Iterator[Lami]:
+    """A lami that cannot write: what it is used for needs no right to."""
+    lami = build_to_read(read(os.environ))
     try:
         yield lami
     finally:

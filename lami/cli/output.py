@@ -40,6 +40,8 @@ _STYLES = {
     "ok": "green",
     "warning": "yellow",
     "failed": "bold red",
+    "missing": "red",
+    "unknown": "yellow",
 }
 
 

@@ -34,6 +34,7 @@ COMMANDS: Mapping[str, Lazy] = {
     "replay": Lazy("lami.cli.replay", "replay", "Handle Event Grid events from files."),
     "reconcile": Lazy("lami.cli.reconcile", "reconcile", "Compare Azure with what lami last saw of it."),
     "findings": Lazy("lami.cli.findings", "findings", "List findings, or show one."),
+    "check": Lazy("lami.cli.check", "check", "Check, in a pipeline, that an app has what it needs now."),
     "accept": Lazy("lami.cli.accept", "accept", "Accept a finding: it is as it should be."),
     "timeline": Lazy("lami.cli.timeline", "timeline", "Show what happened, to whom, by whom."),
     "notify": Lazy("lami.cli.notify", "notify", "Try a channel with an alert that is marked as a test."),
