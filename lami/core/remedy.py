@@ -1,8 +1,8 @@
 """The `az` commands that would mend a finding. lami never runs them; every word is quoted for a shell.
 
-Source: Azure CLI reference: `az role assignment`, `az identity`, `az logic workflow identity` (an extension,
-which the CLI offers to install) and `az functionapp identity`. That one is for Standard logic apps and their
-slots too: `az logicapp` has no `identity` (azure-cli 2.91.0).
+Source: Azure CLI reference: `az role assignment`, `az identity`, `az logic workflow identity` and
+`az logicapp identity` (extensions, which the CLI installs on their first use), and for slots, which that one
+does not know, `az functionapp identity`.
 """
 
 from __future__ import annotations
@@ -32,16 +32,12 @@ def create_assignment(principal: str, access: Access) -> str:
 
 def assign_system_identity(app: ResourceId) -> str:
     """Switch an app's system-assigned identity on."""
-    if _is_site(app):
-        return _line("az", "functionapp", "identity", "assign", *_site(app), "--identities", "[system]")
-    return _line("az", "logic", "workflow", "identity", "assign", *_at(app), "--system-assigned")
+    return _assign(app, "[system]" if _is_slot(app) else "--system-assigned")
 
 
 def attach_identity(app: ResourceId, identity: ResourceId) -> str:
     """Attach a user-assigned identity to an app."""
-    if _is_site(app):
-        return _line("az", "functionapp", "identity", "assign", *_site(app), "--identities", identity.text)
-    return _line("az", "logic", "workflow", "identity", "assign", *_at(app), "--user-assigned", identity.text)
+    return _assign(app, *(() if _is_slot(app) else ("--user-assigned",)), identity.text)
 
 
 def create_identity(identity: ResourceId) -> str:
@@ -49,15 +45,16 @@ def create_identity(identity: ResourceId) -> str:
     return _line("az", "identity", "create", *_at(identity))
 
 
-def _is_site(app: ResourceId) -> bool:
-    return app.type.startswith("microsoft.web/")
+def _assign(app: ResourceId, *what: str) -> str:
+    if _is_slot(app):
+        slot = (*_at(app.parent), *_option("--slot", app.name))
+        return _line("az", "functionapp", "identity", "assign", *slot, "--identities", *what)
+    group = ("logicapp",) if app.type == "microsoft.web/sites" else ("logic", "workflow")
+    return _line("az", *group, "identity", "assign", *_at(app), *what)
 
 
-def _site(app: ResourceId) -> tuple[str, ...]:
-    """A Standard logic app, or its slot, as the CLI names it."""
-    if app.type.endswith("/slots"):
-        return (*_at(app.parent), *_option("--slot", app.name))
-    return _at(app)
+def _is_slot(app: ResourceId) -> bool:
+    return app.type.endswith("/slots")
 
 
 def _at(resource: ResourceId) -> tuple[str, ...]:

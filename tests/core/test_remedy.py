@@ -51,12 +51,9 @@ def test_an_identitys_commands_keep_hostile_names_whole(kind: str, name: str) ->
     if name.startswith("-"):  # A word of its own would be taken for another option.
         at = ["--subscription", SUB, f"--resource-group={name}", f"--name={name}"]
     assert shlex.split(remedy.create_identity(own)) == ["az", "identity", "create", *at]
-    group = ["functionapp"] if "Web" in kind else ["logic", "workflow"]
-    option = "--identities" if "Web" in kind else "--user-assigned"
-    head = ["az", *group, "identity", "assign", *at]
-    assert shlex.split(remedy.attach_identity(app, own)) == [*head, option, own.text]
-    system = ["--identities", "[system]"] if "Web" in kind else ["--system-assigned"]
-    assert shlex.split(remedy.assign_system_identity(app)) == [*head, *system]
+    head = ["az", *(["logicapp"] if "Web" in kind else ["logic", "workflow"]), "identity", "assign", *at]
+    assert shlex.split(remedy.attach_identity(app, own)) == [*head, "--user-assigned", own.text]
+    assert shlex.split(remedy.assign_system_identity(app)) == [*head, "--system-assigned"]
 
 
 def test_without_a_condition_none_is_given() -> None:

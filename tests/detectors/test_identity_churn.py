@@ -400,8 +400,8 @@ def test_each_change_is_said_by_the_names_of_the_identities(
             carries(P1, A, B),
             carries("", B),
             [
-                "az functionapp identity assign {at} --name claims-standard --identities '[system]'",
-                f"az functionapp identity assign {{at}} --name claims-standard --identities {A}",
+                "az logicapp identity assign {at} --name claims-standard --system-assigned",
+                f"az logicapp identity assign {{at}} --name claims-standard --user-assigned {A}",
             ],
         ),
         (

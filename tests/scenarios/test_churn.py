@@ -56,7 +56,7 @@ def test_an_identity_deleted_while_an_app_carries_it_and_made_anew(tmp_path: Pat
         again = open_findings(own, "identity-churn")["id-claims"]
         assert again.id == churned["id-claims"].id
         assert again.title.startswith("id-claims was recreated under its name")
-        assert again.remediation[0].startswith("az functionapp identity assign ")
+        assert again.remediation[0].startswith("az logicapp identity assign ")
         # The slot is a carrier of its own: that it is recreated says nothing of the app.
         own.azure.estate.recreate(slot)
         own.settled()
