@@ -1,19 +1,19 @@
 """Decisions a second on one core: pure, from a book, a stimulus and a look that are made beforehand.
 
 The floor is what a decision cannot do without: its frozen objects made once (decision, book, state, what is
-owed, each entry) and the SHA-256 of each entry's JSON, from a dict that stands ready.
+owed, each entry) and the SHA-256 of each entry's JSON.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from statistics import median
 
-from msgspec import Struct, to_builtins
+from msgspec import Struct
+from msgspec.json import encode
 
 from lami.bench.canned import APP, DANA, PRINCIPAL, ROLE, SUBSCRIPTION, narrow_grant
 from lami.bench.measure import Floor, NotMeasured, Row, Say, Size, at_least, rate
@@ -150,12 +150,11 @@ def _floor(decision: Decision) -> Callable[[], object]:
         _members(decision.owed) if decision.owed else (),
         tuple(_members(entry) for entry in decision.entries),
     )
-    lines = [to_builtins(entry) for entry in decision.entries]
 
     def make() -> object:
-        for line in lines:
-            hashlib.sha256(json.dumps(line, sort_keys=True).encode()).hexdigest()
         entries = tuple(_remake(Entry, members) for members in parts.entries)
+        for entry in entries:
+            hashlib.sha256(encode(entry, order="sorted")).hexdigest()
         owed = _remake(Owed, parts.owed) if parts.owed else None
         return (
             _remake(Decision, parts.decision),

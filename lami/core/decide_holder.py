@@ -25,7 +25,7 @@ from msgspec.structs import replace
 from lami.core import belief, naming, terms
 from lami.core.draft import Draft, Rules
 from lami.core.ids import ResourceId
-from lami.core.messages import carried, holder_subject
+from lami.core.messages import carried, holder_name, holder_subject
 from lami.core.model import (
     Absent,
     Acceptance,
@@ -111,8 +111,7 @@ def _see(
         state = replace(state, deleted_since=True)
     if not verdict.believe:
         what = "is still there" if isinstance(look, Present) else "is not there yet"
-        name = naming.subject_of(draft.book).name
-        draft.doubted(f"Azure may show the past: {name} {what}", newest, draft.book.subject.id)
+        draft.doubted(f"Azure may show the past: {draft.name} {what}", newest, draft.book.subject.id)
         _touched(stimulus, draft, "Azure does not show it yet; lami looks again")
         # Where nothing ever told a time, patience runs from this look on: else it would never pass.
         times = [t for t in (state.newest, told.at if told else None) if t]
@@ -142,8 +141,7 @@ def _deleted(state: HolderState, told: belief.Told | None) -> bool:
 
 def _gone(state: HolderState, stimulus: Stimulus, draft: Draft, newest: datetime | None) -> HolderState:
     if state.present:
-        name = naming.subject_of(draft.book).name
-        draft.say("observed", f"{name} is gone", before=_words(state.observed))
+        draft.say("observed", f"{draft.name} is gone", before=_words(state.observed))
     else:
         _touched(stimulus, draft, "it is not there, and was not")
     after = replace(
@@ -184,10 +182,9 @@ def _shown(
         systems=state.systems + (bool(shown.system) and shown.system not in state.granted),
         observed=_identities(shown),
     )
-    name = naming.subject_of(draft.book).name
     if not state.known:
         draft.say(
-            "observed", f"{name} is seen for the first time: its baseline", after=_words(after.observed)
+            "observed", f"{draft.name} is seen for the first time: its baseline", after=_words(after.observed)
         )
         return _baselined(after)
     if isinstance(stimulus, Taken) and stimulus.reason:
@@ -195,12 +192,12 @@ def _shown(
     if after.observed != state.observed:
         draft.say(
             "observed",
-            f"the identities of {name} changed",
+            f"the identities of {draft.name} changed",
             before=_words(state.observed),
             after=_words(after.observed),
         )
     elif not state.present:
-        draft.say("observed", f"{name} is there again", after=_words(after.observed))
+        draft.say("observed", f"{draft.name} is there again", after=_words(after.observed))
     else:
         _touched(stimulus, draft, "its identities are unchanged")
     return after
@@ -209,9 +206,8 @@ def _shown(
 def _touched(stimulus: Stimulus, draft: Draft, outcome: str) -> None:
     """An event leaves its line even where it changes nothing: who touched the app, and that it held."""
     if isinstance(stimulus, Told):
-        name = naming.subject_of(draft.book).name
         verb = stimulus.change.operation.removeprefix(f"{ResourceId(draft.book.subject.id).type}/")
-        draft.say("observed", f"{name} {_VERBS.get(verb, f'was told of ({verb})')}; {outcome}")
+        draft.say("observed", f"{draft.name} {_VERBS.get(verb, f'was told of ({verb})')}; {outcome}")
 
 
 def _told(stimulus: Stimulus, draft: Draft) -> belief.Told | None:
@@ -244,10 +240,9 @@ def _grants(state: HolderState, said: Grants, draft: Draft) -> HolderState | Non
     granted = {**state.granted, said.principal: Granted(said.version, said.grants)}
     for term in changed:
         verb = "is expected to have" if term.expected else "is no longer expected to have"
-        name = naming.subject_of(draft.book).name
         draft.say(
             "observed",
-            f"{name} {verb} {naming.access(term.role_name, term.access)}",
+            f"{draft.name} {verb} {naming.access(term.role_name, term.access)}",
             after=_term_words(term, said.principal),
         )
     after = replace(state, granted=granted, terms=merged)
@@ -266,16 +261,12 @@ def _attaches(state: HolderState, said: Attaches, draft: Draft) -> HolderState |
         return None
     after = replace(state, users={**state.users, said.app.key: User(said.app, said.version, said.attaches)})
     if before is None or before.attaches != said.attaches:
-        name, app = naming.subject_of(draft.book).name, naming.subject_of(_as_app(said.app)).name
-        draft.say("observed", f"{app} {'uses' if said.attaches else 'no longer uses'} {name}")
+        verb = "uses" if said.attaches else "no longer uses"
+        draft.say("observed", f"{holder_name(said.app)} {verb} {draft.name}")
         draft.tell("identity", holder_subject(said.app))
         for principal in carried(after, draft.rules.watched):
             draft.tell("carries", Subject("principal", principal))
     return after
-
-
-def _as_app(app: ResourceId) -> Book:
-    return Book(holder_subject(app), HolderState())
 
 
 def _identity_is(state: HolderState, said: IdentityIs) -> HolderState | None:

@@ -112,6 +112,8 @@ def _unlisted(
     A grant above all subscriptions shows only in those below it, and which those are its scope does not tell.
     It is missing where none of those watched shows it.
     """
+    if not sight.complete:
+        return
     listed = {id.key for id, _ in sight.looks}
     for key, grant in sorted(state.grants.items()):
         where = grant.access.scope.subscription
@@ -173,7 +175,7 @@ def _grant(
         draft.observed.add(new.access.scope.subscription)
         draft.say(
             "observed",
-            f"{_who(draft)} was granted {naming.access(new.role_name, new.access)}{_made_by(new, draft)}",
+            f"{draft.name} was granted {naming.access(new.role_name, new.access)}{_made_by(new, draft)}",
             before=_words(known, draft) if known is not None and known.present else None,
             after=_words(new, draft),
         )
@@ -181,7 +183,7 @@ def _grant(
         what = "was deleted before it was made again" if told.deletes else "was written again"
         draft.say(
             "observed",
-            f"{_who(draft)}: {naming.access(new.role_name, new.access)} {what}; nothing changed",
+            f"{draft.name}: {naming.access(new.role_name, new.access)} {what}; nothing changed",
             after=_words(new, draft),
         )
     return new
@@ -217,7 +219,7 @@ def _taken_away(
         draft.observed.add(held.access.scope.subscription)
         draft.say(
             "observed",
-            f"{what}{made_by}{',' if made_by else ''} was taken from {_who(draft)}",
+            f"{what}{made_by}{',' if made_by else ''} was taken from {draft.name}",
             before=_words(held, draft),
         )
     return replace(held, present=False, newest=max(held.newest, at), cause=stimulus.cause, tolerated=False)
@@ -366,10 +368,6 @@ def _spread(
 
 def _present(state: PrincipalState) -> set[tuple[str, str]]:
     return {(key, grant.access.key) for key, grant in state.grants.items() if grant.present}
-
-
-def _who(draft: Draft) -> str:
-    return naming.subject_of(draft.book).name
 
 
 def _made_by(grant: Grant, draft: Draft) -> str:

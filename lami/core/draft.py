@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -56,7 +57,7 @@ class _Line(Struct, frozen=True):
     finding: str = ""
 
 
-class Draft(Struct):
+class Draft(Struct, dict=True):
     """One step on one book because of one cause."""
 
     book: Book
@@ -71,6 +72,11 @@ class Draft(Struct):
     _lines: list[_Line] = field(default_factory=list)
     _messages: dict[tuple[MessageKind, str, str], OwedMessage] = field(default_factory=dict)
     _looks: list[OwedLook] = field(default_factory=list)
+
+    @cached_property
+    def name(self) -> str:
+        """Whom the book is about, as it was when the step began."""
+        return subject_of(self.book).name
 
     def say(
         self,

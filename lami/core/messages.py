@@ -60,7 +60,8 @@ def apps(state: HolderState) -> tuple[str, ...]:
 
 def holder_name(id: ResourceId) -> str:
     """A holder's short name; a slot's is `app/slot`."""
-    return f"{id.parent.name}/{id.name}" if id.type.endswith("/slots") else id.name
+    *_, app, kind, name = ("", "", *id.text.rsplit("/", 3))
+    return f"{app}/{name}" if kind.lower() == "slots" else id.name
 
 
 def holder_subject(id: ResourceId) -> Subject:

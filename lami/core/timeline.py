@@ -7,18 +7,19 @@ slipped in afterwards breaks the chain from there on.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from msgspec import Struct
+from msgspec.json import Encoder
 from msgspec.structs import replace
 
 from lami.core.ids import digest
-from lami.core.model import Actor, Cause, Entry, EntryKind, FindingSubject, Subject
+from lami.core.model import Entry, EntryKind, Subject
 
 GENESIS = ""
 """What the first entry of a subject names as the hash before it."""
+_canonical = Encoder(order="sorted").encode
 
 
 def stamp(time: datetime) -> str:
@@ -32,9 +33,14 @@ def entry_id(subject: Subject, number: int) -> str:
 
 
 def hashed(entry: Entry, previous: str) -> Entry:
-    """The entry linked behind `previous`."""
-    content = _canonical({**_members(entry), "hash": "", "previous_hash": previous})
-    return replace(entry, previous_hash=previous, hash=hashlib.sha256(content.encode()).hexdigest())
+    """The entry linked behind `previous`.
+
+    What is hashed is the entry as JSON in UTF-8, as the store has it but for the order of members: they are
+    sorted by name, at every depth. There is no space between them, and `hash` is the empty string. The form
+    never changes: it stands behind every hash ever written.
+    """
+    linked = replace(entry, previous_hash=previous, hash="")
+    return replace(linked, hash=hashlib.sha256(_canonical(linked)).hexdigest())
 
 
 def broken(entries: Sequence[Entry], head: str, count: int) -> str:
@@ -106,19 +112,3 @@ class Query(Struct, frozen=True):
         wanted = self.scope.lower().rstrip("/")
         scopes = [values.get("scope", "").lower() for values in (entry.before, entry.after)]
         return not wanted or any(s == wanted or s.startswith(wanted + "/") for s in scopes)
-
-
-def _members(noun: Entry | FindingSubject | Cause | Actor) -> dict[str, object]:
-    return {name: getattr(noun, name) for name in noun.__struct_fields__}
-
-
-def _plain(value: object) -> str | dict[str, object]:
-    if isinstance(value, datetime):
-        return stamp(value)
-    if isinstance(value, FindingSubject | Cause | Actor):
-        return _members(value)
-    raise TypeError(f"an entry holds no {type(value).__name__}")
-
-
-_canonical = json.JSONEncoder(sort_keys=True, ensure_ascii=True, default=_plain).encode
-"""The JSON that is hashed. Its form never changes: it stands behind every hash ever written."""

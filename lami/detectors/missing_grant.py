@@ -26,13 +26,16 @@ class MissingGrant(Struct, frozen=True):
         state = book.state
         if not isinstance(state, HolderState):
             return
+        missing = [(key, term) for key, term in state.terms.items() if term.missing_since is not None]
+        if not missing:
+            return
         subject = naming.subject_of(book)
         heir = state.observed.system or next(
             # Of those attached, only one whose access is this holder's to expect.
             (a.principal for a in state.observed.attached if a.principal in state.granted),
             "",
         )
-        for key, term in sorted(state.terms.items()):
+        for key, term in sorted(missing):
             if term.missing_since is None or term.missing_cause is None:
                 continue
             detail = {
