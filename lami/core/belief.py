@@ -104,7 +104,7 @@ def present(
         return BELIEVE if shown > memory.gone_at else DOUBT
     if told is not None and told.deletes and (memory.newest is None or told.at >= memory.newest):
         return BELIEVE if shown > told.at else DOUBT
-    newest = _later(memory.newest, None if told is None else told.at)
+    newest = latest(memory.newest, told.at if told else None)
     behind = newest is not None and shown < newest - SKEW
     if news:
         if memory.seen is not None and shown < memory.seen:
@@ -124,11 +124,10 @@ def _timeless(memory: Memory, told: Told | None, news: bool) -> Verdict:
 
 
 def _patient(memory: Memory, told: Told | None, now: datetime, patience: timedelta) -> bool:
-    newest = _later(memory.newest, None if told is None else told.at)
+    newest = latest(memory.newest, told.at if told else None)
     return newest is not None and now - newest >= patience
 
 
-def _later(one: datetime | None, other: datetime | None) -> datetime | None:
-    if one is None or other is None:
-        return one or other
-    return max(one, other)
+def latest(*times: datetime | None) -> datetime | None:
+    """The latest of those times that are known."""
+    return max(filter(None, times), default=None)

@@ -10,6 +10,8 @@ from lami.core.model import Access, Attached, HolderState, Term
 def classify(state: HolderState) -> str:
     """How the identities changed, by the names of the public contract; empty where they did not."""
     was, now = state.baseline, state.observed
+    if was == now:
+        return ""
     if was.system and now.system and was.system != now.system:
         new_resource = state.deleted_since
         if state.created is not None and state.born is not None:

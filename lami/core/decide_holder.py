@@ -106,7 +106,7 @@ def _see(
         verdict = belief.present(memory, told, shown, news, draft.now, patience, returns=shed)
     else:
         verdict = belief.absent(memory, told, draft.now, patience)
-    newest = max((t for t in (state.newest, told.at if told else None, shown) if t), default=None)
+    newest = belief.latest(state.newest, told.at if told else None, shown)
     if _deleted(state, told):
         state = replace(state, deleted_since=True)
     if not verdict.believe:
@@ -114,8 +114,7 @@ def _see(
         draft.doubted(f"Azure may show the past: {draft.name} {what}", newest, draft.book.subject.id)
         _touched(stimulus, draft, "Azure does not show it yet; lami looks again")
         # Where nothing ever told a time, patience runs from this look on: else it would never pass.
-        times = [t for t in (state.newest, told.at if told else None) if t]
-        return replace(state, newest=max(times, default=draft.now))
+        return replace(state, newest=belief.latest(state.newest, told.at if told else None) or draft.now)
     if verdict.later:
         draft.look_later(newest, draft.book.subject.id)
     if isinstance(look, Absent):
@@ -171,7 +170,7 @@ def _shown(
         known=True,
         present=True,
         newest=newest,
-        seen=max((t for t in (state.seen, at) if t), default=None),
+        seen=belief.latest(state.seen, at),
         created=shown.created,
         gone_at=None,
         owner=next(
@@ -326,25 +325,31 @@ def _baselined(state: HolderState) -> HolderState:
 
 def _turns(before: HolderState, state: HolderState, draft: Draft) -> HolderState:
     """Tell whoever was taken up or shed, and remember when and why the identities last changed."""
-    was, now = set(carried(before, draft.rules.watched)), set(carried(state, draft.rules.watched))
-    for principal in sorted(was ^ now):
-        draft.tell("carries", Subject("principal", principal))
-    granted = {**{principal: Granted(0) for principal in now}, **state.granted}
-    attached_was = {a.identity.key: a.identity for a in before.observed.attached}
-    attached_now = {a.identity.key: a.identity for a in state.observed.attached}
-    for key in sorted(attached_was.keys() ^ attached_now.keys()):
-        identity = attached_now.get(key) or attached_was[key]
-        if identity.subscription in draft.rules.watched:
-            draft.tell("attached", holder_subject(identity))
+    carries = carried(state, draft.rules.watched)
     changed = before.observed != state.observed
     if changed:
+        _tell_turned(before, state, draft)
         _tell_users(state, draft)
     if state.owner != before.owner and before.known:
-        for principal in sorted(now):
+        for principal in carries:
             draft.tell("carries", Subject("principal", principal))
+    taken_up = [principal for principal in carries if principal not in state.granted]
+    granted = {**dict.fromkeys(taken_up, Granted(0)), **state.granted} if taken_up else state.granted
     if changed:
         return replace(state, granted=granted, churned_at=draft.now, churn_cause=draft.cause)
-    return state if granted == state.granted else replace(state, granted=granted)
+    return replace(state, granted=granted) if taken_up else state
+
+
+def _tell_turned(before: HolderState, state: HolderState, draft: Draft) -> None:
+    watched = draft.rules.watched
+    for principal in sorted({*carried(before, watched)} ^ {*carried(state, watched)}):
+        draft.tell("carries", Subject("principal", principal))
+    was = {a.identity.key: a.identity for a in before.observed.attached}
+    now = {a.identity.key: a.identity for a in state.observed.attached}
+    for key in sorted(was.keys() ^ now.keys()):
+        identity = now.get(key) or was[key]
+        if identity.subscription in watched:
+            draft.tell("attached", holder_subject(identity))
 
 
 def _missing(state: HolderState, draft: Draft) -> HolderState:

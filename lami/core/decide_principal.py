@@ -151,7 +151,7 @@ def _grant(
     memory, patience = _memory(held), draft.rules.patience
     if isinstance(look, Absent):
         verdict = belief.absent(memory, told, draft.now, patience)
-        newest = _newest(memory.newest, told)
+        newest = belief.latest(memory.newest, told.at if told else None)
         if not verdict.believe:
             draft.doubted(f"Azure may show the past: {id.name} is not there (yet)", newest, id.text)
             return _heard_of(held, newest)
@@ -161,12 +161,14 @@ def _grant(
     shown = look.state
     at = shown.changed or shown.created
     known = held if isinstance(held, Grant) else None
-    new = _as_grant(shown, known, _newest(memory.newest, told, at) or draft.now, draft)
+    new = _as_grant(
+        shown, known, belief.latest(memory.newest, told.at if told else None, at) or draft.now, draft
+    )
     news = known is None or not known.present
     news = news or (known is not None and (known.access, known.created) != (new.access, new.created))
     verdict = belief.present(memory, told, at, news, draft.now, patience)
     if not verdict.believe:
-        newest = _newest(memory.newest, told)
+        newest = belief.latest(memory.newest, told.at if told else None)
         draft.doubted(f"Azure may show the past: {id.name} is still as it was", newest, id.text)
         return _heard_of(held, newest)
     if verdict.later:
@@ -251,12 +253,6 @@ def _told(stimulus: Stimulus, id: ResourceId, draft: Draft) -> belief.Told | Non
     return belief.Told(min(stimulus.change.time, draft.now), stimulus.change.deletes)
 
 
-def _newest(
-    known: datetime | None, told: belief.Told | None, shown: datetime | None = None
-) -> datetime | None:
-    return max((t for t in (known, told.at if told else None, shown) if t), default=None)
-
-
 # --- messages and operators ------------------------------------------------------------------------
 
 
@@ -330,7 +326,7 @@ def _fold(state: PrincipalState, everything: bool, draft: Draft) -> PrincipalSta
     new = [
         grant
         for _, grant in sorted(state.grants.items())
-        if grant.present and not _expected(state, grant) and not left_out(grant, draft.rules.policy)
+        if grant.present and not state.expects(grant.access) and not left_out(grant, draft.rules.policy)
     ]
     held = _held(state, draft) if new and not everything else set()
     folded = state.terms
@@ -338,11 +334,6 @@ def _fold(state: PrincipalState, everything: bool, draft: Draft) -> PrincipalSta
         if grant.access.key not in held:
             folded = terms.accept(folded, grant.access, grant.role_name)
     return state if folded is state.terms else replace(state, terms=folded)
-
-
-def _expected(state: PrincipalState, grant: Grant) -> bool:
-    term = state.terms.get(grant.access.key)
-    return term is not None and term.expected
 
 
 def _held(state: PrincipalState, draft: Draft) -> set[str]:

@@ -286,6 +286,11 @@ class PrincipalState(Struct, frozen=True):
         """Whether every holder that ever carried it has shed it (and there was one)."""
         return bool(self.carriers) and not any(c.carries for c in self.carriers.values())
 
+    def expects(self, access: Access) -> bool:
+        """Whether the baseline expects this access."""
+        term = self.terms.get(access.key)
+        return term is not None and term.expected
+
 
 class Granted(Struct, frozen=True):
     """What a principal last said it holds: version of its book, and its grants by access key."""

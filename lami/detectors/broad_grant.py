@@ -32,8 +32,7 @@ class BroadGrant(Struct, frozen=True):
         if policy.watch_principals == "holders" and not state.carriers:
             return
         for key, grant in sorted(state.grants.items()):
-            term = state.terms.get(grant.access.key)
-            if not grant.present or (term is not None and term.expected):
+            if not grant.present or state.expects(grant.access):
                 continue
             judged = None if automation.muted(grant, policy) else _judge(grant, state, policy)
             if judged is None:
