@@ -154,13 +154,17 @@ def _head(loaded: Loaded, after: Book) -> Operation:
 
 
 def _parts(loaded: Loaded, before: Book, after: Book) -> list[Operation]:
-    """Writes for the shards that differ; a part that is the same object is not even encoded."""
+    """Writes for the shards that differ; one whose items are the same objects is not even encoded."""
     old, new = rows.parts(before), rows.parts(after)
     operations: list[Operation] = []
     for name, part in new.items():
-        if part is old.get(name):
+        held = old.get(name, {})
+        if part is held:
             continue
-        was, now = rows.shards(name, old.get(name, {})), rows.shards(name, part)
+        other = {
+            rows.shard(name, key) for key in held.keys() | part.keys() if held.get(key) is not part.get(key)
+        }
+        was, now = rows.shards(name, held, other), rows.shards(name, part, other)
         operations += [Put(key, values) for key, values in now.items() if was.get(key) != values]
         operations += [Delete(key) for key in was.keys() - now.keys() if key in loaded.etags]
     return operations

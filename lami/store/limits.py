@@ -29,11 +29,10 @@ _INT32 = range(-(2**31), 2**31)
 
 def check_key(key: str, what: str) -> None:
     """Refuse what cannot be a partition's or a row's key; `what` says in the message which of them it is."""
-    where = f"{what} {_short(key)}"
-    if (found := _NOT_IN_KEYS.search(key)) is not None:
-        raise LimitExceeded(f"{where}: a key may not hold {found[0]!r}")
-    if (size := _utf16(key, where)) > KEY_BYTES:
-        raise LimitExceeded(f"{where}: a key may have at most {KEY_BYTES} bytes, this one has {size}")
+    try:
+        _check_key(key)
+    except LimitExceeded as error:
+        raise LimitExceeded(f"{what} {_short(key)}: {error}") from error
 
 
 def check(partition: str, operations: Sequence[Operation]) -> None:
@@ -46,14 +45,16 @@ def check(partition: str, operations: Sequence[Operation]) -> None:
     keys: set[str] = set()
     most = 0
     for operation in operations:
-        check_key(operation.key, "row")
-        where = f"row {_short(operation.key)}"
-        if operation.key in keys:
-            raise LimitExceeded(f"{where}: only one operation of a transaction may be on it")
-        keys.add(operation.key)
-        values = {} if isinstance(operation, Delete) else operation.values
-        _check_entity(partition + operation.key, values, where)
-        most += _sent_at_most(partition + operation.key, values)
+        key, values = operation.key, _values(operation)
+        if key in keys:
+            raise LimitExceeded(f"row {_short(key)}: only one operation of a transaction may be on it")
+        try:
+            _check_key(key)
+            _check_entity(partition + key, values)
+        except LimitExceeded as error:
+            raise LimitExceeded(f"row {_short(key)}: {error}") from error
+        keys.add(key)
+        most += _sent_at_most(partition + key, values)
     if most > TRANSACTION_BYTES:
         _check_transaction(partition, operations)
 
@@ -61,41 +62,55 @@ def check(partition: str, operations: Sequence[Operation]) -> None:
 def _check_transaction(partition: str, operations: Sequence[Operation]) -> None:
     size = 0
     for operation in operations:
-        values = {} if isinstance(operation, Delete) else operation.values
-        size += _sent(partition + operation.key, values)
+        size += _sent(partition + operation.key, _values(operation))
         if size > TRANSACTION_BYTES:
             where = f"row {_short(operation.key)}"
             raise LimitExceeded(f"{where}: with it the transaction has more than {TRANSACTION_BYTES} bytes")
 
 
-def _check_entity(keys: str, values: Mapping[str, Value], where: str) -> None:
+def _values(operation: Operation) -> Mapping[str, Value]:
+    return {} if isinstance(operation, Delete) else operation.values
+
+
+# What follows says what is wrong; whoever calls it says of which row or property.
+
+
+def _check_key(key: str) -> None:
+    if (found := _NOT_IN_KEYS.search(key)) is not None:
+        raise LimitExceeded(f"a key may not hold {found[0]!r}")
+    if (size := _utf16(key)) > KEY_BYTES:
+        raise LimitExceeded(f"a key may have at most {KEY_BYTES} bytes, this one has {size}")
+
+
+def _check_entity(keys: str, values: Mapping[str, Value]) -> None:
     if len(values) > PROPERTIES:
-        raise LimitExceeded(f"{where}: at most {PROPERTIES} properties, not {len(values)}")
-    size = 4 + _utf16(keys, where)
+        raise LimitExceeded(f"at most {PROPERTIES} properties, not {len(values)}")
+    size = 4 + _utf16(keys)
     for name, value in values.items():
         if name in _SYSTEM or not _NAME.fullmatch(name):
-            raise LimitExceeded(f"{where}: {_short(name)} cannot be a property's name")
-        size += 8 + 2 * len(name) + _value(value, f"{where}, property {name}")
+            raise LimitExceeded(f"{_short(name)} cannot be a property's name")
+        try:
+            size += 8 + 2 * len(name) + _value(value)
+        except LimitExceeded as error:
+            raise LimitExceeded(f"property {name}: {error}") from error
     if size > ENTITY_BYTES:
-        raise LimitExceeded(f"{where}: at most {ENTITY_BYTES} bytes, not {size}")
+        raise LimitExceeded(f"at most {ENTITY_BYTES} bytes, not {size}")
 
 
-def _value(value: Value, where: str) -> int:
+def _value(value: Value) -> int:
     """Measure a value, by its exact type: a member of an enumeration would not come back as one."""
     if type(value) is bool:
         return 1
     if type(value) is int:
         if value not in _INT32:
-            raise LimitExceeded(f"{where}: an int has 32 bits, which {value} does not fit")
+            raise LimitExceeded(f"an int has 32 bits, which {value} does not fit")
         return 4
     if type(value) is str:
         # Assumption: a string may hold any character, control characters too, as in Azurite.
-        if (size := _utf16(value, where)) > STRING_BYTES:
-            raise LimitExceeded(
-                f"{where}: a string may have at most {STRING_BYTES} bytes, this one has {size}"
-            )
+        if (size := _utf16(value)) > STRING_BYTES:
+            raise LimitExceeded(f"a string may have at most {STRING_BYTES} bytes, this one has {size}")
         return size + 4
-    raise LimitExceeded(f"{where}: only str, int and bool can be stored, not {type(value).__name__}")
+    raise LimitExceeded(f"only str, int and bool can be stored, not {type(value).__name__}")
 
 
 def _sent_at_most(keys: str, values: Mapping[str, Value]) -> int:
@@ -116,11 +131,11 @@ def _sent(keys: str, values: Mapping[str, Value]) -> int:
     return 1024 + 15 * len(keys) + types + len(json.dumps(dict(values)))
 
 
-def _utf16(text: str, where: str) -> int:
+def _utf16(text: str) -> int:
     try:
         return len(text.encode("utf-16-le"))
     except UnicodeEncodeError as error:
-        raise LimitExceeded(f"{where}: the text holds half a character (a lone surrogate)") from error
+        raise LimitExceeded("the text holds half a character (a lone surrogate)") from error
 
 
 def _short(text: str) -> str:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import base64
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from functools import cache
 from typing import TypeVar, cast
 
@@ -144,11 +144,18 @@ def head(book: Book) -> Values:
     )
 
 
-def shards(name: str, part: Mapping[str, object]) -> dict[str, Values]:
-    """The rows of one large part, by key. Which row an item is in depends on its own key only."""
+def shard(name: str, item: str) -> str:
+    """The key of the row that an item of a large part is in: it depends on the item's own key only."""
+    return f"{name}.{digest(item, length=1)}"
+
+
+def shards(name: str, part: Mapping[str, object], wanted: Container[str] | None = None) -> dict[str, Values]:
+    """The rows of one large part, by key; only those that are wanted, where that is said."""
     sharded: dict[str, dict[str, object]] = {}
-    for key, item in sorted(part.items()):
-        sharded.setdefault(f"{name}.{digest(key, length=1)}", {})[key] = item
+    for item, value in sorted(part.items()):
+        key = shard(name, item)
+        if wanted is None or key in wanted:
+            sharded.setdefault(key, {})[item] = value
     return {key: pack(items) for key, items in sharded.items()}
 
 
@@ -157,24 +164,27 @@ def decode(subject: Subject, rows: Mapping[str, Row]) -> Book:
     if HEAD not in rows:
         return Book(subject, _blank(subject))
     top = unpack(rows[HEAD].values, Head)
+    held: dict[str, list[Values]] = {}
+    for key, row in rows.items():
+        held.setdefault(key.rpartition(".")[0], []).append(row.values)
     state: SubjectState
     if top.holder is not None:
         state = replace(
             top.holder,
-            terms=_part(rows, "b.terms", Term),
-            granted=_part(rows, "b.granted", Granted),
-            users=_part(rows, "b.users", User),
-            identities=_part(rows, "b.identities", IdentityNews),
+            terms=_part(held, "b.terms", Term),
+            granted=_part(held, "b.granted", Granted),
+            users=_part(held, "b.users", User),
+            identities=_part(held, "b.identities", IdentityNews),
         )
     elif top.role is not None:
         state = top.role
     else:
         state = PrincipalState(
             type=top.type,
-            grants=_part(rows, "b.grants", Grant),
-            terms=_part(rows, "b.terms", Term),
-            carriers=_part(rows, "b.carriers", Carrier),
-            heard=_part(rows, "b.heard", Heard),
+            grants=_part(held, "b.grants", Grant),
+            terms=_part(held, "b.terms", Term),
+            carriers=_part(held, "b.carriers", Carrier),
+            heard=_part(held, "b.heard", Heard),
         )
     return Book(
         subject=Subject(subject.kind, top.id),
@@ -182,7 +192,7 @@ def decode(subject: Subject, rows: Mapping[str, Row]) -> Book:
         version=top.version,
         chain=top.chain,
         entries=top.entries,
-        findings=_part(rows, "c.findings", Finding),
+        findings=_part(held, "c.findings", Finding),
         owed=tuple(unpack(row.values, Owed) for key, row in sorted(rows.items()) if key.startswith(OWED)),
     )
 
@@ -222,11 +232,10 @@ def _without_parts(state: HolderState) -> HolderState:
     return replace(state, terms={}, granted={}, users={}, identities={})
 
 
-def _part(rows: Mapping[str, Row], name: str, item: type[T]) -> dict[str, T]:
+def _part(held: Mapping[str, Sequence[Values]], name: str, item: type[T]) -> dict[str, T]:
     merged: dict[str, T] = {}
-    for key, row in rows.items():
-        if key.startswith(name + "."):
-            merged.update(unpack(row.values, dict[str, item]))  # type: ignore[valid-type]
+    for values in held.get(name, ()):
+        merged.update(unpack(values, dict[str, item]))  # type: ignore[valid-type]
     return dict(sorted(merged.items()))
 
 
