@@ -197,7 +197,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "patience that never begins where nothing told a time",
         decide_holder._see,
-        (("max(times, default=draft.now)", "max(times, default=None)"),),
+        (("told.at if told else None) or draft.now", "told.at if told else None)"),),
         "loss",
         wide=True,
         seed=37,
