@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
@@ -176,8 +175,7 @@ def _lets_through(node: Node) -> bool:
 # --- what implies what -----------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
-class _Steps:
+class _Steps(Struct):
     """Shows implications, sparingly: after so many steps nothing more is shown."""
 
     left: int = MOST_STEPS
@@ -281,8 +279,7 @@ def _tokens(condition: str) -> Iterator[_Token]:
             yield _Token("sign", found["sign"])
 
 
-@dataclass(slots=True)
-class _Parser:
+class _Parser(Struct):
     """Reads tokens from left to right; `whole` is asked once."""
 
     tokens: list[_Token]
