@@ -15,6 +15,7 @@ from msgspec import Struct, field
 
 from lami.arm.protocol import Arm, NotAHolder
 from lami.core.decide_holder import decide_holder, missing_since
+from lami.core.decide_lami import decide_lami
 from lami.core.decide_principal import Sight, decide_principal
 from lami.core.decide_role import decide_role
 from lami.core.draft import Rules
@@ -26,6 +27,7 @@ from lami.core.model import (
     FailedRuns,
     HolderState,
     IdentityHolder,
+    LamiState,
     Look,
     Present,
     PrincipalState,
@@ -206,6 +208,8 @@ def _decide(tools: Tools, book: Book, stimulus: Stimulus, seen: _Seen) -> Decisi
         return decide_holder(book, stimulus, seen.holder, tools.rules, now, seen.failed_runs)
     if book.subject.kind == "principal":
         return decide_principal(book, stimulus, seen.sight, tools.rules, now)
+    if book.subject.kind == "lami":
+        return decide_lami(book, stimulus, tools.rules, now)
     return decide_role(book, stimulus, seen.role, tools.rules, now)
 
 
@@ -214,6 +218,8 @@ def _look(tools: Tools, book: Book, stimulus: Stimulus, resource: str, where: Se
         return _look_at_holder(tools, book, book.state, stimulus)
     if isinstance(book.state, PrincipalState):
         return _look_at_grants(tools, book, book.state, stimulus, resource, where)
+    if isinstance(book.state, LamiState):
+        return _Seen()
     return _Seen(role=_known(tools.arm.role(_role_id(book, stimulus, resource))))
 
 

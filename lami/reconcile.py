@@ -20,6 +20,7 @@ from msgspec import Struct
 from lami.core.model import Actor, Cause, Subject, Unknown
 from lami.core.stimuli import Reconciled
 from lami.drain import Drain
+from lami.gaps import Gaps
 from lami.handling import Tools
 from lami.listing import Grants, digests_of, list_above, list_subscription, unlike
 from lami.runs import RUN_LEASE, Handler, Listener, Progress, Report, Tally
@@ -38,10 +39,11 @@ AGAIN = timedelta(minutes=1)
 class Reconciler:
     """Compares subscriptions with what was last seen of them."""
 
-    def __init__(self, tools: Tools, due: DueList, drain: Drain) -> None:
+    def __init__(self, tools: Tools, due: DueList, drain: Drain, gaps: Gaps) -> None:
         self._tools = tools
         self._due = due
         self._drain = drain
+        self._gaps = gaps
 
     def run(
         self, subscriptions: Sequence[str], run: str, progress: Listener = lambda progress: None
@@ -99,7 +101,9 @@ class Reconciler:
         if isinstance(listing, Unknown):
             log.warning("subscription %s could not be listed: %s", subscription, listing.reason)
             going.tally.unread[subscription] = listing.reason
+            going.tally.add(self._gaps.unreadable(subscription, listing, going.handler.cause))
         else:
+            going.tally.add(self._gaps.readable(subscription, going.handler.cause))
             going.tally.listed += len(listing)
             _add(above, listing.above)
             differing = sorted(unlike(self._tools.index.digests(subscription), listing.digests))

@@ -28,6 +28,7 @@ from lami.core.messages import holder_subject
 from lami.core.model import Actor, Cause, Present, RoleAssignment, Subject, Unknown
 from lami.core.stimuli import Taken
 from lami.drain import Drain
+from lami.gaps import Gaps
 from lami.handling import FirstSight, Tools
 from lami.listing import Listing, digests_of, line_of, list_subscription
 from lami.reconcile import ABOVE
@@ -45,10 +46,11 @@ MOST_KEPT = 20_000
 class Taker:
     """Takes the baseline."""
 
-    def __init__(self, tools: Tools, due: DueList, drain: Drain) -> None:
+    def __init__(self, tools: Tools, due: DueList, drain: Drain, gaps: Gaps) -> None:
         self._tools = tools
         self._due = due
         self._drain = drain
+        self._gaps = gaps
 
     def take(
         self,
@@ -61,7 +63,8 @@ class Taker:
         """Make what stands now expected. What lami holds already is only moved where a reason is given."""
         cause = Cause(f"take-{run}", "lami/baseline/take", self._tools.clock(), actor=by)
         handler = Handler(self._tools, self._due, self._drain, cause)
-        return _Take(self._tools, handler, Taken(run, cause, reason), progress).over(subscriptions)
+        stimulus = Taken(run, cause, reason)
+        return _Take(self._tools, self._gaps, handler, stimulus, progress).over(subscriptions)
 
 
 class _Take(Struct):
@@ -69,6 +72,7 @@ class _Take(Struct):
     subscription showed of them; `held` are subjects of which something was seen before."""
 
     tools: Tools
+    gaps: Gaps
     handler: Handler
     stimulus: Taken
     progress: Listener
@@ -119,7 +123,9 @@ class _Take(Struct):
         if isinstance(listing, Unknown):
             log.warning("subscription %s could not be listed: %s", subscription, listing.reason)
             self.tally.unread[subscription] = listing.reason
+            self.tally.add(self.gaps.unreadable(subscription, listing, self.handler.cause))
             return None
+        self.tally.add(self.gaps.readable(subscription, self.handler.cause))
         self.tally.listed += len(listing)
         known, listed = self.tools.index.digests(subscription), listing.digests
         self.held |= known.keys()

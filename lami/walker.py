@@ -208,7 +208,7 @@ def _reads(item: Due) -> str:
     """The subscription that is read for an item; empty where none is, or a listing that has its own lease."""
     if item.why == "route" and item.change is not None:
         return item.change.subscription
-    if item.why in ("drain", "reconcile") or item.subject is None:
+    if item.why in ("drain", "reconcile") or item.subject is None or item.subject.kind == "lami":
         return ""
     if item.subject.kind == "holder":
         return ResourceId(item.subject.id).subscription

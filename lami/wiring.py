@@ -17,6 +17,7 @@ from lami.check import Checker
 from lami.core.draft import Rules
 from lami.detectors import DETECTORS
 from lami.drain import Drain, Told
+from lami.gaps import Gaps
 from lami.handling import Tools
 from lami.pace import CALM, Calm
 from lami.queries import Queries
@@ -42,6 +43,7 @@ class Lami(Struct, frozen=True):
     settings: Settings
     service: Service
     taker: Taker
+    gaps: Gaps
     queries: Queries
     index: Index
     channels: tuple[Channel, ...]
@@ -105,12 +107,14 @@ def assemble(
     rules = Rules(settings.policy, DETECTORS, settings.subscriptions, settings.patience)
     tools = Tools(books, index, arm, rules, clock, sleep)
     drain = Drain(tools, due, channels, settings.public_url, watch.told)
-    reconciler = Reconciler(tools, due, drain)
+    gaps = Gaps(tools, due, drain)
+    reconciler = Reconciler(tools, due, drain, gaps)
     return Lami(
         settings=settings,
         service=Service(tools, due, drain, reconciler, watch.outcome, calm),
         queries=Queries(books, index, due),
-        taker=Taker(tools, due, drain),
+        taker=Taker(tools, due, drain, gaps),
+        gaps=gaps,
         index=index,
         channels=tuple(channels),
         clock=clock,

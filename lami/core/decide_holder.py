@@ -122,7 +122,9 @@ def _see(
     else:
         after = _shown(state, stimulus, look.state, draft, newest, shown)
     if draft.book.version == 0 or _digested(after) != _digested(state):
-        draft.observed.add(ResourceId(draft.book.subject.id).subscription)
+        subscription = ResourceId(draft.book.subject.id).subscription
+        draft.observed.add(subscription)
+        draft.found_out(shown, state.newest, subscription)
     return after
 
 

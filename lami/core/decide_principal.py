@@ -175,6 +175,7 @@ def _grant(
         draft.look_later(new.newest, id.text)
     if news:
         draft.observed.add(new.access.scope.subscription)
+        draft.found_out(at, memory.newest, new.access.scope.subscription)
         draft.say(
             "observed",
             f"{draft.name} was granted {naming.access(new.role_name, new.access)}{_made_by(new, draft)}",

@@ -12,8 +12,10 @@ from functools import cached_property
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from lami.core.belief import SKEW
 from lami.core.findings import Detector, Settled, settle
 from lami.core.model import (
+    LAMI,
     Acceptance,
     Book,
     Cause,
@@ -36,6 +38,9 @@ from lami.core.timeline import entry_id, hashed
 
 MARGIN = timedelta(seconds=1)
 """How much after a deadline its re-check is due, so that it doesn't come a breath too early."""
+ON_ITS_WAY = timedelta(minutes=10)
+"""How old a write must be before an event that has not told of it counts as lost."""
+# Assumption: Event Grid delivers within seconds, and what fails is tried again within these minutes.
 _LAST = datetime.max.replace(tzinfo=UTC) - MARGIN
 """The latest deadline that has an after; "for ever" is written as the year 9999."""
 
@@ -70,7 +75,7 @@ class Draft(Struct, dict=True):
     acceptances: dict[str, Acceptance] = field(default_factory=dict)
     observed: set[str] = field(default_factory=set)
     _lines: list[_Line] = field(default_factory=list)
-    _messages: dict[tuple[MessageKind, str, str], OwedMessage] = field(default_factory=dict)
+    _messages: dict[tuple[MessageKind, str, str, str], OwedMessage] = field(default_factory=dict)
     _looks: list[OwedLook] = field(default_factory=list)
 
     @cached_property
@@ -94,9 +99,23 @@ class Draft(Struct, dict=True):
             kind = self.seen_as
         self._lines.append(_Line(kind, text, _filled(before), _filled(after), finding))
 
-    def tell(self, kind: MessageKind, to: Subject) -> None:
+    def tell(self, kind: MessageKind, to: Subject, about: str = "") -> None:
         """Owe a message to another book."""
-        self._messages[kind, to.kind, to.key] = OwedMessage(kind, to)
+        self._messages[kind, to.kind, to.key, about] = OwedMessage(kind, to, about)
+
+    def found_out(self, written: datetime | None, newest: datetime | None, subscription: str) -> None:
+        """Owe lami's own book word of a write that reconcile found and that an event should have told.
+
+        `written` is the time of the write, `newest` the newest that was told or seen of the resource before.
+        Only what is certain counts: a write whose time is not known (a deletion, a user-assigned identity)
+        may have been made just now, one that is older than `ON_ITS_WAY` should have been told by now, and no
+        event tells of what is granted above all subscriptions.
+        """
+        if self.seen_as != "reconciled" or written is None or not subscription:
+            return
+        told = newest is not None and written <= newest + SKEW
+        if not told and self.now - written > ON_ITS_WAY:
+            self.tell("unannounced", LAMI, subscription)
 
     def doubted(self, why: str, newest: datetime | None, resource: str) -> None:
         """Say that a look was not believed, and owe a later one."""
@@ -108,6 +127,10 @@ class Draft(Struct, dict=True):
         start = self.now if newest is None else max(self.now, newest)
         self._looks.append(OwedLook(start + self.rules.patience + MARGIN, "doubt", resource))
 
+    def look_at(self, at: datetime) -> None:
+        """Owe a look at the book itself once a time has come."""
+        self._looks.append(OwedLook(_after(at), "until"))
+
     def accept(self, finding: Finding, acceptance: Acceptance) -> None:
         """Note that a finding is accepted; where that ends, owe a look then."""
         self.acceptances[finding.id] = acceptance
@@ -115,7 +138,7 @@ class Draft(Struct, dict=True):
         text = f"{acceptance.by} accepted{until}: {finding.title}. Reason: {acceptance.reason}"
         self.say("accepted", text, finding=finding.id)
         if acceptance.until is not None:
-            self._looks.append(OwedLook(_after(acceptance.until), "until"))
+            self.look_at(acceptance.until)
 
     def seal(self, state: SubjectState) -> Decision:
         """Settle the findings of the book with this state, and make the decision of all that was said."""

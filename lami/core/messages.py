@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from lami.core.ids import ResourceId
 from lami.core.model import Book, Carried, Cause, HolderState, OwedMessage, PrincipalState, Subject
-from lami.core.stimuli import Attaches, Carries, Grants, IdentityIs, Message
+from lami.core.stimuli import Attaches, Carries, Grants, IdentityIs, Message, Unannounced
 from lami.core.terms import bare
 
 
 def compose(book: Book, owed: OwedMessage, cause: Cause, watched: frozenset[str]) -> Message:
     """The message that `owed` names, as the sender's book has it now."""
     state = book.state
+    if owed.kind == "unannounced":
+        return Unannounced(owed.about, cause)
     if isinstance(state, PrincipalState) and owed.kind == "grants":
         grants = tuple(
             (grant.id.text, grant.access, grant.role_name)

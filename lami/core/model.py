@@ -169,7 +169,7 @@ class IdentityHolder(Struct, frozen=True):
 
 # --- what lami holds -------------------------------------------------------------------------------
 
-SubjectKind = Literal["holder", "principal", "role"]
+SubjectKind = Literal["holder", "principal", "role", "lami"]
 
 
 class Subject(Struct, frozen=True):
@@ -202,6 +202,10 @@ class Subject(Struct, frozen=True):
     def partition(self) -> str:
         """The partition of the table that is this subject's book."""
         return f"{self.kind}|{digest(self.key) if self.kind == 'holder' else self.key}"
+
+
+LAMI = Subject("lami", "lami")
+"""lami itself: its book holds what it is blind to."""
 
 
 class Term(Struct, frozen=True):
@@ -380,7 +384,32 @@ class RoleState(Struct, frozen=True):
     newest: datetime | None = None
 
 
-SubjectState = PrincipalState | HolderState | RoleState
+class Gap(Struct, frozen=True):
+    """Something that lami does not see. `what` says so in words, with what to do next; `notes` say why.
+
+    `since` is when that was first so; it `stands`, as a finding, once that has lasted long enough. A gap that
+    nobody closes ends by itself at `until`.
+    """
+
+    what: str
+    since: datetime
+    cause: Cause
+    notes: tuple[str, ...] = ()
+    stands: bool = True
+    until: datetime | None = None
+
+
+class LamiState(Struct, frozen=True):
+    """What lami holds of itself: its gaps by key, such as `unreadable/SUBSCRIPTION`.
+
+    `unannounced` has, by subscription, when a run of reconcile last found what an event should have told.
+    """
+
+    gaps: Mapping[str, Gap] = field(default_factory=dict)
+    unannounced: Mapping[str, datetime] = field(default_factory=dict)
+
+
+SubjectState = PrincipalState | HolderState | RoleState | LamiState
 
 # --- what lami concludes ---------------------------------------------------------------------------
 
@@ -493,7 +522,7 @@ class Entry(Struct, frozen=True):
 
 # --- what is owed ----------------------------------------------------------------------------------
 
-MessageKind = Literal["carries", "grants", "attached", "identity"]
+MessageKind = Literal["carries", "grants", "attached", "identity", "unannounced"]
 
 
 class OwedAlert(Struct, frozen=True):
@@ -508,10 +537,14 @@ class OwedAlert(Struct, frozen=True):
 
 
 class OwedMessage(Struct, frozen=True):
-    """A message to another book; its content is made from the sender's book when it is sent."""
+    """A message to another book; its content is made from the sender's book when it is sent.
+
+    `about` is the subscription that the message is about, where it is about one.
+    """
 
     kind: MessageKind
     to: Subject
+    about: str = ""
 
 
 class OwedIndex(Struct, frozen=True):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from lami.core.ids import ResourceId
 from lami.core.messages import holder_name
-from lami.core.model import Access, Book, FindingSubject, HolderState, PrincipalState, RoleState
+from lami.core.model import Access, Book, FindingSubject, HolderState, LamiState, PrincipalState, RoleState
 
 
 def subject_of(book: Book) -> FindingSubject:
@@ -16,6 +16,8 @@ def subject_of(book: Book) -> FindingSubject:
         return FindingSubject(state.kind, subject.id, holder_name(ResourceId(subject.id)), state.owner)
     if isinstance(state, RoleState):
         return FindingSubject("role", subject.id, state.name or f"role {subject.id[:8]}")
+    if isinstance(state, LamiState):
+        return FindingSubject("lami", subject.id, "lami")
     return FindingSubject("principal", subject.key, principal_name(book.subject.key, state), owner(state))
 
 

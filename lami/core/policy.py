@@ -20,7 +20,7 @@ from lami.core.model import SEVERITIES, Severity
 from lami.core.roles import POWERS, Power
 from lami.errors import BadSettings
 
-RULES: tuple[str, ...] = ("identity-churn", "broad-grant", "orphaned-assignment", "missing-grant")
+RULES: tuple[str, ...] = ("identity-churn", "broad-grant", "orphaned-assignment", "missing-grant", "lami-gap")
 """The rules that detect something today."""
 KNOWN_RULES: tuple[str, ...] = (
     *RULES,
@@ -32,7 +32,6 @@ KNOWN_RULES: tuple[str, ...] = (
     "unsecured-secret",
     "dangling-identity",
     "audience-mismatch",
-    "lami-gap",
 )
 """The rules of the public contract: a policy may speak of one before it detects anything."""
 CHANNELS: tuple[str, ...] = ("console", "email", "event-grid", "sentinel", "teams", "webhook")

@@ -7,7 +7,7 @@ however often it is delivered; a message needs none, since it carries its sender
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from msgspec import Struct
 
@@ -133,8 +133,41 @@ class IdentityIs(Struct, frozen=True):
     gate: str = ""
 
 
-Message = Carries | Grants | Attaches | IdentityIs
-Stimulus = Told | Again | Reconciled | Taken | Accepted | Message
+class Unannounced(Struct, frozen=True):
+    """A book tells lami's own: a run of reconcile found what an event of this subscription should have told.
+
+    The time of the run's `cause` tells runs apart.
+    """
+
+    subscription: str
+    cause: Cause
+    gate: str = ""
+
+
+class Blinded(Struct, frozen=True):
+    """lami cannot see something. `key` names the gap; `what` says in words what is not seen, and what to do.
+
+    `notes` say why. It becomes a finding once it has been so for `lasting`, and is said again.
+    """
+
+    key: str
+    what: str
+    cause: Cause
+    notes: tuple[str, ...] = ()
+    lasting: timedelta = timedelta()
+    gate: str = ""
+
+
+class Sighted(Struct, frozen=True):
+    """lami sees again what a gap's `key` names."""
+
+    key: str
+    cause: Cause
+    gate: str = ""
+
+
+Message = Carries | Grants | Attaches | IdentityIs | Unannounced
+Stimulus = Told | Again | Reconciled | Taken | Accepted | Blinded | Sighted | Message
 
 
 def seen_as(stimulus: Stimulus) -> EntryKind:

@@ -3,6 +3,7 @@
 from lami.core.findings import Detector
 from lami.detectors.broad_grant import BroadGrant
 from lami.detectors.identity_churn import IdentityChurn
+from lami.detectors.lami_gap import LamiGap
 from lami.detectors.missing_grant import MissingGrant
 from lami.detectors.orphaned_assignment import OrphanedAssignment
 
@@ -11,4 +12,5 @@ DETECTORS: tuple[Detector, ...] = (
     BroadGrant(),
     OrphanedAssignment(),
     MissingGrant(),
+    LamiGap(),
 )

@@ -14,6 +14,7 @@ from __future__ import annotations
 import base64
 import zlib
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from datetime import datetime
 from functools import cache
 from typing import TypeVar, cast
 
@@ -27,11 +28,13 @@ from lami.core.model import (
     Carrier,
     Entry,
     Finding,
+    Gap,
     Grant,
     Granted,
     Heard,
     HolderState,
     IdentityNews,
+    LamiState,
     Owed,
     PrincipalState,
     RoleState,
@@ -71,6 +74,7 @@ class Head(Struct, frozen=True):
     holder: HolderState | None = None
     type: str = ""
     role: RoleState | None = None
+    lami: LamiState | None = None
 
 
 def pack(value: object) -> Values:
@@ -125,6 +129,8 @@ def parts(book: Book) -> dict[str, Mapping[str, object]]:
     elif isinstance(state, HolderState):
         large |= {"b.terms": state.terms, "b.granted": state.granted}
         large |= {"b.users": state.users, "b.identities": state.identities}
+    elif isinstance(state, LamiState):
+        large |= {"b.gaps": state.gaps, "b.unannounced": state.unannounced}
     return large
 
 
@@ -140,6 +146,7 @@ def head(book: Book) -> Values:
             holder=_without_parts(state) if isinstance(state, HolderState) else None,
             type=state.type if isinstance(state, PrincipalState) else "",
             role=state if isinstance(state, RoleState) else None,
+            lami=replace(state, gaps={}, unannounced={}) if isinstance(state, LamiState) else None,
         )
     )
 
@@ -178,6 +185,9 @@ def decode(subject: Subject, rows: Mapping[str, Row]) -> Book:
         )
     elif top.role is not None:
         state = top.role
+    elif top.lami is not None:
+        gaps, unannounced = _part(held, "b.gaps", Gap), _part(held, "b.unannounced", datetime)
+        state = replace(top.lami, gaps=gaps, unannounced=unannounced)
     else:
         state = PrincipalState(
             type=top.type,
@@ -225,6 +235,8 @@ def unpack_entries(row: Row) -> list[Entry]:
 def _blank(subject: Subject) -> SubjectState:
     if subject.kind == "holder":
         return HolderState()
+    if subject.kind == "lami":
+        return LamiState()
     return PrincipalState() if subject.kind == "principal" else RoleState()
 
 

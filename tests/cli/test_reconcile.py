@@ -29,7 +29,7 @@ def test_denied_subscription_is_left_alone(cli: Cli, azure: Sandbox) -> None:
     assert result.exit_code == 4
     assert THERE in result.stderr
     after = cli.value("findings", "list", "--status", "all", LAMI_SUBSCRIPTIONS=BOTH)
-    assert sorted(one["subject"]["name"] for one in after) == ["here", "open"]  # type: ignore[index]
+    assert sorted(one["subject"]["name"] for one in after) == ["here", "lami", "open"]  # type: ignore[index]
     assert {one["status"] for one in after} == {"open"}
 
 

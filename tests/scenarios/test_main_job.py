@@ -328,7 +328,10 @@ def test_a_subscription_that_cannot_be_listed_is_left_alone() -> None:
     report = world.lami.service.reconciler.run((SUB, OTHER_SUB), "r1")
     assert report.partial
     assert set(report.unread) == {SUB}
-    assert [f.subject.name for f in world.findings()] == ["b"]
+    assert [(f.subject.name, f.rule) for f in world.findings()] == [
+        ("b", "identity-churn"),
+        ("lami", "lami-gap"),
+    ]
 
 
 def test_a_holder_first_seen_is_its_own_baseline_but_its_grants_are_judged() -> None:
@@ -578,7 +581,7 @@ def test_a_deleted_group_is_looked_at_until_its_subscription_can_be_listed() -> 
     world.deliver_all()
     world.azure.sleep(600)
     world.lami.service.walk()
-    assert world.rules() == {}
+    assert world.rules() == {"lami-gap": 1}
     world.azure.denied = set()
     world.settle()
     assert world.rules() == {"identity-churn": 1, "orphaned-assignment": 3}

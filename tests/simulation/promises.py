@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -13,11 +13,13 @@ from lami.core import digests
 from lami.core.ids import ResourceId
 from lami.core.messages import carried
 from lami.core.model import (
+    LAMI,
     Book,
     Entry,
     Finding,
     Grant,
     HolderState,
+    LamiState,
     PrincipalState,
     RoleState,
     Subject,
@@ -54,6 +56,8 @@ class Held:
     holders: dict[ResourceId, Book] = field(default_factory=dict)
     principals: dict[str, Book] = field(default_factory=dict)
     roles: dict[str, Book] = field(default_factory=dict)
+    itself: list[Book] = field(default_factory=list)
+    """lami's own book, where there is one."""
     entries: dict[Subject, list[Entry]] = field(default_factory=dict)
     findings: dict[str, Finding] = field(default_factory=dict)
     """As the index has them."""
@@ -72,15 +76,24 @@ class Held:
                 held.holders[ResourceId(id)] = book
             elif kind == "principal":
                 book = held.principals[id] = books.load(Subject("principal", id)).book
-            else:
+            elif kind == "role":
                 book = held.roles[id] = books.load(Subject("role", id)).book
+            else:
+                book = books.load(LAMI).book
+                held.itself.append(book)
             held.entries[book.subject] = books.entries(book.subject)[::-1]
         held.findings.update({one.finding.id: one.finding for one in index(world.memory).findings()})
         return held
 
     def books(self) -> list[Book]:
         """Every book."""
-        return [*self.holders.values(), *self.principals.values(), *self.roles.values()]
+        return [*self.holders.values(), *self.principals.values(), *self.roles.values(), *self.itself]
+
+    def lami(self) -> LamiState:
+        """What lami holds of itself."""
+        state = self.itself[0].state if self.itself else LamiState()
+        assert isinstance(state, LamiState)
+        return state
 
     def holder(self, id: ResourceId) -> HolderState:
         """What is held of a holder."""
@@ -156,6 +169,7 @@ def _findings(held: Held) -> Iterator[str]:
         tolerated = grant is not None and grant.tolerated
         shed = bool(carried_by) and not any(carried_by)
         expected["orphaned-assignment", one.principal] += shed and not tolerated
+    expected["lami-gap", LAMI.key] += sum(gap.stands for gap in held.lami().gaps.values())
     now = held.world.azure.now
     stands = [f for f in held.findings.values() if f.resolved_at is None]
     found = Counter((f.rule, f.subject.id.lower()) for f in stands)
@@ -164,6 +178,8 @@ def _findings(held: Held) -> Iterator[str]:
             yield f"finding {key}: {found[key]} stand, {expected[key]} hold"
     for finding in stands:
         until = finding.accepted.until if finding.accepted else None
+        if finding.rule == "lami-gap" and finding.accepted is not None and until is None:
+            until = FOR_EVER  # There is no baseline to move: it is accepted as long as it lasts.
         if (finding.status == "accepted") != (until is not None and until > now - timedelta(minutes=1)):
             yield f"{finding.title} is {finding.status}, and its acceptance ends {until}"
         if finding.status == "accepted" and finding.id not in held.world.operator.accepted:
@@ -183,6 +199,33 @@ def _reaches(grant: Grant | None) -> bool:
     return grant is not None and "writes-all" in grant.powers
 
 
+# --- what lami is blind to -------------------------------------------------------------------------
+
+FOR_EVER = datetime.max.replace(tzinfo=UTC)
+
+
+def _blind(held: Held) -> Iterator[str]:
+    """Nothing is unreadable in the end; events are missed only where two runs within a day found drift.
+
+    What reconcile finds of a subscription stands on the timeline as `reconciled`, with when its run began.
+    """
+    found: dict[str, set[datetime]] = {}
+    for book in held.books():
+        for entry in held.entries[book.subject]:
+            if entry.kind == "reconciled":
+                places = [entry.subject.id, entry.before.get("scope", ""), entry.after.get("scope", "")]
+                for where in {ResourceId(place).subscription for place in places}:
+                    found.setdefault(where, set()).add(entry.cause.time)
+    for key, gap in held.lami().gaps.items():
+        kind, _, where = key.partition("/")
+        runs = sorted(found.get(where, ()))
+        twice = any(later - earlier <= timedelta(days=1) for earlier, later in pairwise(runs))
+        if kind != "events":
+            yield f"{gap.what}: it can be read"
+        elif not twice or not held.world.unreported:
+            yield f"{gap.what}: {len(runs)} runs found something"
+
+
 # --- what is expected ------------------------------------------------------------------------------
 
 
@@ -191,7 +234,7 @@ def _expected(held: Held) -> Iterator[str]:
     operator, azure = held.world.operator, held.world.azure
     for book in held.books():
         state = book.state
-        if isinstance(state, RoleState):
+        if isinstance(state, RoleState | LamiState):
             continue
         for key, term in state.terms.items():
             if term.expected and term.access.role == CONTRIBUTOR.id and key not in operator.sanctioned:
@@ -312,6 +355,17 @@ def _explained(held: Held) -> Iterator[str]:
         for term in state.terms.values():
             if _term(term) not in why:
                 yield f"no line says why {principal[:8]} accepts {term.role_name}"
+
+
+def _gaps_explained(held: Held) -> Iterator[str]:
+    """Replaying lami's own timeline leads to its gaps."""
+    gaps: set[str] = set()
+    for entry in held.entries.get(LAMI, []):
+        if entry.kind == "gap":
+            gaps.discard(entry.before.get("gap", ""))
+            gaps |= {entry.after["gap"]} if "gap" in entry.after else set()
+    if gaps != {gap.what for gap in held.lami().gaps.values() if gap.stands}:
+        yield f"lami's own timeline ends with {len(gaps)} gaps"
 
 
 def _replayed_grants(entries: list[Entry]) -> set[str]:
@@ -451,11 +505,13 @@ DIGESTS: tuple[Check, ...] = (_digested,)
 CHECKS: tuple[Check, ...] = (
     _unequal,
     _findings,
+    _blind,
     _expected,
     _disagreeing,
     _untold,
     _told_twice,
     _explained,
+    _gaps_explained,
     _doubled,
     _returned,
     _copied,
