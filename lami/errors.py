@@ -27,4 +27,11 @@ class BadEvent(Permanent):
 
 
 class BadSettings(Permanent):
-    """The environment or the policy file is wrong; the message names every fault."""
+    """The environment or the policy file is wrong; the message names every fault.
+
+    `faults` has them one by one, where it is the policy that is wrong.
+    """
+
+    def __init__(self, message: str, faults: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.faults = faults

@@ -7,8 +7,8 @@ from datetime import timedelta
 from threading import Lock
 
 from lami.core.decode import MAX_BODY, split
-from lami.errors import BadEvent
-from lami.schedule import reconcile_if_due, take_baseline_if_none
+from lami.errors import BadEvent, LamiError
+from lami.schedule import begin, reconcile_if_due, take_baseline_if_none
 from lami.settings import read_for_functions
 from lami.wiring import Lami, build
 
@@ -27,7 +27,7 @@ class Instance:
         """The lami of this process. Raises `BadSettings` as long as the settings are wrong."""
         with self._lock:
             if self._lami is None:
-                self._lami = build(read_for_functions(os.environ))
+                self._lami = _begun(build(read_for_functions(os.environ)))
             return self._lami
 
     def receive(self, event: str) -> None:
@@ -56,6 +56,16 @@ class Instance:
         lami = self.get()
         if take_baseline_if_none(lami) is None:
             reconcile_if_due(lami)
+
+
+def _begun(lami: Lami) -> Lami:
+    """A lami that has begun; what stands in the way is met again at the next trigger."""
+    try:
+        begin(lami)
+    except LamiError:
+        lami.close()
+        raise
+    return lami
 
 
 instance = Instance()

@@ -12,7 +12,7 @@ from datetime import timedelta
 from lami.core import naming
 from lami.core.decide_lami import decide_lami
 from lami.core.model import LAMI, Cause, Unknown
-from lami.core.stimuli import Blinded, Sighted
+from lami.core.stimuli import Blinded, Noted, Sighted
 from lami.drain import Drain
 from lami.handling import Handled, Tools, handle
 from lami.store.due import Due, DueList
@@ -65,7 +65,11 @@ class Gaps:
         """Say that a subscription was listed whole."""
         return self.close(f"unreadable/{subscription}", cause)
 
-    def _say(self, stimulus: Blinded | Sighted) -> Sequence[Handled]:
+    def note(self, key: str, version: str, lines: tuple[str, ...], cause: Cause) -> Sequence[Handled]:
+        """Put lines on lami's own timeline, once a version of what the key names."""
+        return self._say(Noted(key, version, lines, cause))
+
+    def _say(self, stimulus: Blinded | Sighted | Noted) -> Sequence[Handled]:
         book = self._tools.books.load(LAMI).book
         now = self._tools.clock()
         if not book.owed and decide_lami(book, stimulus, self._tools.rules, now) is None:

@@ -20,6 +20,7 @@ from msgspec import Struct
 from lami.core.model import Actor, Cause, Subject, Unknown
 from lami.core.stimuli import Reconciled
 from lami.drain import Drain
+from lami.enacting import Enactor
 from lami.gaps import Gaps
 from lami.handling import Tools
 from lami.listing import Grants, digests_of, list_above, list_subscription, unlike
@@ -39,11 +40,12 @@ AGAIN = timedelta(minutes=1)
 class Reconciler:
     """Compares subscriptions with what was last seen of them."""
 
-    def __init__(self, tools: Tools, due: DueList, drain: Drain, gaps: Gaps) -> None:
+    def __init__(self, tools: Tools, due: DueList, drain: Drain, gaps: Gaps, enactor: Enactor) -> None:
         self._tools = tools
         self._due = due
         self._drain = drain
         self._gaps = gaps
+        self._enactor = enactor
 
     def run(
         self, subscriptions: Sequence[str], run: str, progress: Listener = lambda progress: None
@@ -59,7 +61,10 @@ class Reconciler:
             self._reconcile(going, subscription, part, len(subscriptions), above)
         if whole:
             self._compare_above(going, above)
-        return going.tally.report()
+        report = going.tally.report()
+        if whole and not report.partial:
+            self._enactor.review(going.handler.cause)
+        return report
 
     def run_above(self, run: str) -> Report:
         """Compare only what is granted above all subscriptions: what a run that died had yet to do."""

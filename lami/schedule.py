@@ -13,6 +13,12 @@ log = logging.getLogger(__name__)
 ITSELF = Actor("lami", "lami", "lami")
 
 
+def begin(lami: Lami) -> None:
+    """What every start has to do first: put the policy in force, also over what is open already."""
+    lami.enactor.enact(lami.settings.policy_text, lami.settings.policy_faults)
+    lami.table.flush()
+
+
 def take_baseline_if_none(lami: Lami, progress: Listener = lambda progress: None) -> Report | None:
     """Take the baseline of each watched subscription that has none: what stands there is expected.
 

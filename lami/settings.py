@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.resources
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from email.utils import parseaddr
@@ -66,12 +66,18 @@ _ELSEWHERE = frozenset({"LAMI_CASES", "LAMI_CORPUS", "LAMI_DELIVER_EVENTS"})
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _TABLE = re.compile(r"[A-Za-z][A-Za-z0-9]{2,62}")
 _DEVELOPMENT = ("UseDevelopmentStorage=true", "DefaultEndpointsProtocol=", "AccountName=", "TableEndpoint=")
+MOST_POLICY = 256 * 1024
+"""Bytes of a policy file: its text is kept in a row of the table."""
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All that the environment says, checked. Secrets do not show in its repr."""
+    """All that the environment says, checked. Secrets do not show in its repr.
+
+    `policy_text` is the file that `policy` was read from. With `policy_faults` the file is wrong, and
+    `policy` is none to go by: `lami.wiring` has the last good one, or refuses.
+    """
 
     subscriptions: frozenset[str]
     store: str = field(default="sqlite:///lami.db", repr=False)
@@ -82,6 +88,8 @@ class Settings:
     reconcile: timedelta = timedelta(hours=6)
     patience: timedelta = timedelta(minutes=2)
     policy: Policy = field(default_factory=Policy)
+    policy_text: str = field(default="", repr=False)
+    policy_faults: tuple[str, ...] = ()
     targets: Targets = field(default_factory=PublicTargets)
     teams_webhook_url: str = field(default="", repr=False)
     email_from: str = ""
@@ -141,6 +149,7 @@ class _Reader:
         hosts = (*TEAMS_HOSTS, *self._list("LAMI_WEBHOOK_HOSTS"))
         public = PublicTargets(hosts)
         targets: Targets = LoopbackTargets(public) if loopback else public
+        policy, policy_text, policy_faults = self._policy()
         settings = Settings(
             subscriptions=self._subscriptions(),
             store=self._store(loopback),
@@ -150,7 +159,9 @@ class _Reader:
             loopback=loopback,
             reconcile=self._interval("LAMI_RECONCILE", "6h"),
             patience=self._duration("LAMI_PATIENCE", "2m"),
-            policy=self._policy(),
+            policy=policy,
+            policy_text=policy_text,
+            policy_faults=policy_faults,
             targets=targets,
             teams_webhook_url=self._webhook("LAMI_TEAMS_WEBHOOK_URL", targets),
             email_from=self._address("LAMI_EMAIL_FROM"),
@@ -164,8 +175,7 @@ class _Reader:
         )
         self._together(settings)
         if self._faults:
-            heading = f"{len(self._faults)} setting{'s are' if len(self._faults) > 1 else ' is'} wrong:"
-            raise BadSettings("\n  ".join([heading, *self._faults]))
+            raise wrong([*self._faults, *wrong_policy(policy_faults)])
         return settings
 
     def _unknown(self) -> None:
@@ -328,15 +338,37 @@ class _Reader:
         user, password = unquote(url.username or ""), unquote(url.password or "")
         return SmtpServer(url.hostname, url.port or 587, user, password, starttls=not here)
 
-    def _policy(self) -> Policy:
+    def _policy(self) -> tuple[Policy, str, tuple[str, ...]]:
+        """The policy with its text, and what is wrong with it."""
         packaged, path = packaged_policy(), self._text("LAMI_POLICY")
+        text, faults = "", ()
         try:
-            return parse(Path(path).read_text("utf-8") if path else packaged, packaged)
+            text = _read_text(Path(path)) if path else ""
+            return parse(text, packaged), text, faults
         except (OSError, UnicodeDecodeError) as error:
-            self.fault("LAMI_POLICY", f"{path} cannot be read: {error}")
+            return Policy(), "", (f"{path} cannot be read: {error}",)
         except BadSettings as error:
-            self.fault("LAMI_POLICY", str(error))
-        return parse(packaged, packaged)
+            return Policy(), text, error.faults
+
+
+def wrong(faults: Sequence[str]) -> BadSettings:
+    """The error that names all that is wrong with the settings."""
+    heading = f"{len(faults)} setting{'s are' if len(faults) > 1 else ' is'} wrong:"
+    return BadSettings("\n  ".join([heading, *faults]))
+
+
+def wrong_policy(faults: Sequence[str]) -> list[str]:
+    """The faults of the policy as one of the settings has them; none where there are none."""
+    return [f"LAMI_POLICY: the policy is wrong: {'; '.join(faults)}"] if faults else []
+
+
+def _read_text(path: Path) -> str:
+    with path.open("rb") as file:
+        data = file.read(MOST_POLICY + 1)
+    if len(data) > MOST_POLICY:
+        fault = f"{path} is larger than {MOST_POLICY // 1024} KiB"
+        raise BadSettings(fault, (fault,))
+    return data.decode("utf-8")
 
 
 def _is_address(text: str) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,21 +17,26 @@ from lami.arm.protocol import Arm
 from lami.channels.channel import Channel
 from lami.check import Checker
 from lami.core.draft import Rules
+from lami.core.policy import parse
 from lami.detectors import DETECTORS
 from lami.drain import Drain, Told
+from lami.enacting import Enactor
+from lami.errors import BadSettings, LamiError
 from lami.gaps import Gaps
 from lami.handling import Tools
 from lami.pace import CALM, Calm
 from lami.queries import Queries
 from lami.reconcile import Reconciler
 from lami.service import Outcome, Service
-from lami.settings import Settings
+from lami.settings import Settings, packaged_policy, wrong, wrong_policy
 from lami.store.books import Books
 from lami.store.due import DueList
 from lami.store.index import Index
 from lami.store.read_only import ReadOnlyTable
 from lami.store.table import StoreUnavailable, Table
 from lami.take import Taker
+
+log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
@@ -44,6 +51,7 @@ class Lami(Struct, frozen=True):
     service: Service
     taker: Taker
     gaps: Gaps
+    enactor: Enactor
     queries: Queries
     index: Index
     channels: tuple[Channel, ...]
@@ -71,11 +79,16 @@ def now() -> datetime:
 
 
 def build(settings: Settings, watch: Watch | None = None, more: Sequence[Channel] = ()) -> Lami:
-    """Put a lami together as the settings say; `more` are channels beside those configured."""
+    """Put a lami together as the settings say; `more` are channels beside those configured.
+
+    Where the policy file is wrong the last good policy is read from the table, the one thing that connects
+    here. Raises `BadSettings` where there never was a good one.
+    """
     credential = make_credential(settings)
+    table = make_table(settings, credential)
     return assemble(
-        settings,
-        make_table(settings, credential),
+        with_last_good_policy(settings, table) if settings.policy_faults else settings,
+        table,
         AzureArm(settings.arm_endpoint, credential),
         (*make_channels(settings, credential), *more),
         watch or Watch(),
@@ -89,7 +102,30 @@ def build_to_read(settings: Settings) -> Lami:
         raise StoreUnavailable(f"SQLite at {settings.sqlite_path}: there is no such file")
     credential = make_credential(settings)
     table = ReadOnlyTable(make_table(settings, credential))
+    settings = with_last_good_policy(settings, table) if settings.policy_faults else settings
     return assemble(settings, table, AzureArm(settings.arm_endpoint, credential), (), Watch())
+
+
+def with_last_good_policy(settings: Settings, table: Table) -> Settings:
+    """Settings whose policy is the last good one, and whose `policy_faults` are those of the file.
+
+    Raises `BadSettings`, and lets go of the table, where no good policy was ever in force or it no longer
+    reads.
+    """
+    faults = wrong_policy(settings.policy_faults)
+    try:
+        text = Index(table).policy()
+        if text is None:
+            raise wrong(faults)
+        policy = parse(text, packaged_policy())
+    except BadSettings as error:
+        table.close()
+        raise wrong([*faults, *error.faults]) from error
+    except LamiError:
+        table.close()
+        raise
+    log.error("the last good policy is in force. %s", faults[0])
+    return replace(settings, policy=policy, policy_text=text)
 
 
 def assemble(
@@ -108,13 +144,15 @@ def assemble(
     tools = Tools(books, index, arm, rules, clock, sleep)
     drain = Drain(tools, due, channels, settings.public_url, watch.told)
     gaps = Gaps(tools, due, drain)
-    reconciler = Reconciler(tools, due, drain, gaps)
+    enactor = Enactor(tools, due, gaps)
+    reconciler = Reconciler(tools, due, drain, gaps, enactor)
     return Lami(
         settings=settings,
         service=Service(tools, due, drain, reconciler, watch.outcome, calm),
         queries=Queries(books, index, due),
         taker=Taker(tools, due, drain, gaps),
         gaps=gaps,
+        enactor=enactor,
         index=index,
         channels=tuple(channels),
         clock=clock,

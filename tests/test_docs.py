@@ -112,7 +112,7 @@ def test_policy_keys_are_documented() -> None:
         "[routes] RULE",
         "[routes] SEVERITY",
     ]
-    assert sorted(coded(row[0])[0] for row in rows(section("Policy"))) == sorted(keys)
+    assert sorted(coded(row[0])[0] for row in rows(own("Policy"))) == sorted(keys)
     tables = {key.split("]")[0].strip("[") for key in keys}
     assert tables == set(known("table", "nonsense = 1"))
 
@@ -120,7 +120,7 @@ def test_policy_keys_are_documented() -> None:
 def test_packaged_values_are_documented() -> None:
     """What the table says is packaged is what the packaged file says."""
     packaged = tomllib.loads(settings.packaged_policy())
-    for key, _, value in rows(section("Policy")):
+    for key, _, value in rows(own("Policy")):
         table, name = coded(key)[0].strip("[").split("] ")
         if table == "watch":
             assert packaged[table][name] == coded(value)[0]
@@ -130,9 +130,9 @@ def test_packaged_values_are_documented() -> None:
 
 def test_rules_and_channels_are_documented() -> None:
     """The policy's section names every rule, those that detect something first, and every channel."""
-    named = coded(section("Policy").partition("`RULE` is one of")[2])
+    named = coded(own("Policy").partition("`RULE` is one of")[2])
     assert named == list(KNOWN_RULES)
-    assert set(CHANNELS) <= set(coded(section("Policy").partition("Channels are")[2]))
+    assert set(CHANNELS) <= set(coded(own("Policy").partition("Channels are")[2]))
 
 
 # --- commands --------------------------------------------------------------------------------------

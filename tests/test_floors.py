@@ -18,7 +18,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"functions", "schedule"}),
     frozenset({"wiring", "settings"}),
     frozenset({"service", "queries", "walker", "sweep", "routing", "pace", "drain", "handling"})
-    | frozenset({"reconcile", "take", "runs", "listing", "check", "gaps"}),
+    | frozenset({"reconcile", "take", "runs", "listing", "check", "gaps", "enacting"}),
     frozenset({"arm", "store", "channels"}),
     frozenset({"detectors"}),
     frozenset({"core"}),

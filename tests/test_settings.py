@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lami.channels.email import SmtpServer
+from lami.core.policy import Policy
 from lami.errors import BadSettings
-from lami.settings import NAMES, NOT_YET, Settings, read, read_for_functions
+from lami.settings import MOST_POLICY, NAMES, NOT_YET, Settings, read, read_for_functions
 
 SUB = "11111111-1111-1111-1111-111111111111"
 OTHER = "22222222-2222-2222-2222-222222222222"
@@ -177,7 +178,7 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("name", WRONG)
+@pytest.mark.parametrize("name", sorted(WRONG.keys() - {"LAMI_POLICY"}))
 def test_each_fault_is_named(name: str) -> None:
     """By the setting's name."""
     assert fault({**BARE, name: WRONG[name]}).startswith(f"{name}: ")
@@ -226,6 +227,24 @@ def test_a_wrong_policy_names_its_own_faults(tmp_path: Path) -> None:
     assert one.startswith("LAMI_TABLE")
     assert "[grace] missing-grant" in other
     assert "[watch] principals" in other
+
+
+def test_a_wrong_policy_alone_is_kept_for_who_knows_the_last_good_one(tmp_path: Path) -> None:
+    """Settings know no store; what is wrong stands beside a policy that nobody may go by."""
+    policy = tmp_path / "policy.toml"
+    for text, faults in (
+        (b'[grace]\nmissing-grant = "soon"', 1),
+        (b"not toml", 1),
+        (b"\xff", 1),
+        (b"#" * (MOST_POLICY + 1), 1),
+        (b"[watch]\nprincipals = 1\nowner-tag = 1", 2),
+    ):
+        policy.write_bytes(text)
+        settings = read({**BARE, "LAMI_POLICY": str(policy)})
+        assert len(settings.policy_faults) == faults, text
+        assert settings.policy == Policy()
+    policy.write_bytes(b"#" * MOST_POLICY)
+    assert read({**BARE, "LAMI_POLICY": str(policy)}).policy_text == "#" * MOST_POLICY
 
 
 @pytest.mark.parametrize("left_out", MAIL)

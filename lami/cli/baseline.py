@@ -8,7 +8,7 @@ from lami.cli.opening import opened, operator
 from lami.cli.output import Columns, Item, Output, output_options
 from lami.cli.reports import show_report
 from lami.queries import Expected
-from lami.schedule import take_baseline
+from lami.schedule import begin, take_baseline
 
 _COLUMNS: Columns = {
     "KIND": "subject.kind",
@@ -45,6 +45,7 @@ def take(out: Output, replace: bool, reason: str) -> None:
     if replace != bool(reason.strip()):
         raise click.UsageError("--replace and --reason go together: a baseline that moves needs a reason.")
     with opened() as lami, out.voice.progress() as listen:
+        begin(lami)
         report = take_baseline(lami, operator(), reason.strip(), listen)
     show_report(out, report)
 

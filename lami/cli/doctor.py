@@ -89,7 +89,7 @@ def _check(out: Output) -> None:
     with opened() as lami:
         store = _store(lami)
         azure = {one: _subscription(lami, one) for one in sorted(lami.settings.subscriptions)}
-        checks = [_settings(lami.settings), store, *azure.values(), *_channels(lami)]
+        checks = [_settings(lami.settings), _policy(lami.settings), store, *azure.values(), *_channels(lami)]
         checks.append(_automation(lami.settings))
         if store.state == "ok":
             checks += _held(lami)
@@ -117,6 +117,13 @@ def _settings(settings: Settings) -> Check:
         "loopback allowed" if settings.loopback else "",
     )
     return Check("settings", "ok", ", ".join(filter(None, said)))
+
+
+def _policy(settings: Settings) -> Check:
+    if settings.policy_faults:
+        detail = f"the file is wrong, and the last good one in force: {'; '.join(settings.policy_faults)}"
+        return Check("policy", "warning", detail, "mend the file that LAMI_POLICY names; start lami again")
+    return Check("policy", "ok", f"version {settings.policy.version}")
 
 
 def _store(lami: Lami) -> Check:

@@ -115,5 +115,8 @@ def _text(finding: Finding, link: str) -> str:
     if finding.accepted is not None:
         end = f" until {time_json(finding.accepted.until)}" if finding.accepted.until else ""
         lines.append(f"accepted by {finding.accepted.by}{end}: {finding.accepted.reason}")
+    if finding.suppressed is not None:
+        one = finding.suppressed
+        lines.append(f"excepted until {time_json(one.until)}: {one.reason} ({one.owner})")
     alert = Alert(finding.id, finding.thread, finding.cause, (finding,), link)
     return "\n".join([*(shown(line, _LINE) for line in lines), console.render(alert).rstrip()])

@@ -9,7 +9,7 @@ from lami.cli.opening import opened
 from lami.cli.output import Output, output_options
 from lami.cli.reports import show_report
 from lami.queries import FindingQuery
-from lami.schedule import reconcile_now
+from lami.schedule import begin, reconcile_now
 
 
 @click.command()
@@ -30,6 +30,7 @@ def reconcile(out: Output, fail_on: FailOn) -> None:
         if lami.settings.subscriptions - lami.index.notes("baseline").keys():
             out.voice.say("No whole baseline was taken yet: `lami baseline take` makes what stands expected.")
         with out.voice.progress() as listen:
+            begin(lami)
             report = reconcile_now(lami, listen)
         still_open = lami.queries.findings(FindingQuery(statuses=("open",)))
     show_report(out, report)

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from lami.core import naming
 from lami.core.draft import Draft, Rules
 from lami.core.model import Acceptance, Book, Decision, Gap, LamiState
-from lami.core.stimuli import Accepted, Again, Blinded, Sighted, Stimulus, Unannounced
+from lami.core.stimuli import Accepted, Again, Blinded, Noted, Sighted, Stimulus, Unannounced
 from lami.errors import Permanent
 
 DAY = timedelta(days=1)
@@ -36,6 +36,8 @@ def decide_lami(book: Book, stimulus: Stimulus, rules: Rules, now: datetime) -> 
         after = _blinded(state, stimulus, draft)
     elif isinstance(stimulus, Sighted):
         after = _without(state, stimulus.key, draft) if stimulus.key in state.gaps else None
+    elif isinstance(stimulus, Noted):
+        after = _noted(state, stimulus, draft)
     elif isinstance(stimulus, Unannounced):
         after = _unannounced(state, stimulus, draft)
     elif isinstance(stimulus, Accepted):
@@ -72,6 +74,14 @@ def _unannounced(state: LamiState, said: Unannounced, draft: Draft) -> LamiState
     gap = Gap(what, held.since if held else draft.now, held.cause if held else said.cause, until=run + DAY)
     draft.look_at(run + DAY)
     return _with(after, key, gap, draft)
+
+
+def _noted(state: LamiState, said: Noted, draft: Draft) -> LamiState | None:
+    if state.noted.get(said.key) == said.version:
+        return None
+    for line in said.lines:
+        draft.say("note", line)
+    return replace(state, noted={**state.noted, said.key: said.version})
 
 
 def _ended(state: LamiState, draft: Draft) -> LamiState:

@@ -208,9 +208,7 @@ class Draft(Struct, dict=True):
         """
         policy = self.rules.policy
         graces = [found.since + policy.grace[found.rule] for found in settled.waiting]
-        suppressed = (f for f in settled.findings.values() if f.status == "suppressed")
-        exceptions = (policy.excepted(f.rule, f.detail, self.now) for f in suppressed)
-        ends = [exception.until for exception in exceptions if exception is not None]
+        ends = [f.suppressed.until for f in settled.findings.values() if f.suppressed is not None]
         if graces:
             self._looks.append(OwedLook(_after(min(graces)), "grace"))
         if ends:
@@ -218,13 +216,28 @@ class Draft(Struct, dict=True):
 
     def _report(self, settled: Settled) -> None:
         for finding in settled.opened:
-            kind: EntryKind = "opened" if finding.status == "open" else "suppressed"
-            self.say(kind, finding.title, finding=finding.id)
+            if finding.status == "open":
+                self.say("opened", finding.title + self._no_longer(finding, settled), finding=finding.id)
+        for finding in settled.suppressed:
+            self.say("suppressed", finding.title + _excepted(finding), finding=finding.id)
         for finding in settled.retold:
             self.say("opened", finding.title, finding=finding.id)
         for finding in settled.resolved:
             if finding.status == "resolved":
                 self.say("resolved", finding.title, finding=finding.id)
+
+    def _no_longer(self, finding: Finding, settled: Settled) -> str:
+        """Why what was suppressed is open again; empty where it was not suppressed."""
+        before = settled.uncovered.get(finding.id)
+        exception = before.suppressed if before is not None else None
+        if before is None or exception is None:
+            return ""
+        who = f"{exception.reason}; {exception.owner}"
+        if exception.until <= self.now:
+            return f" (its exception ended {exception.until:%Y-%m-%d %H:%M} UTC: {who})"
+        if before.telling != finding.telling:
+            return f" (it is no longer what was excepted: {who})"
+        return f" (its exception was withdrawn: {who})"
 
     def _entries(self, book: Book) -> tuple[tuple[Entry, ...], str]:
         subject, chain = subject_of(book), book.chain
@@ -247,6 +260,11 @@ class Draft(Struct, dict=True):
             chain = entry.hash
             entries.append(entry)
         return tuple(entries), chain
+
+
+def _excepted(finding: Finding) -> str:
+    one = finding.suppressed
+    return f" (excepted until {one.until:%Y-%m-%d %H:%M} UTC: {one.reason}; {one.owner})" if one else ""
 
 
 def _after(deadline: datetime) -> datetime:

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from lami.core.ids import digest
-from lami.core.model import Acceptance, Book, Finding, Found, Status, Subject
-from lami.core.policy import Policy
+from lami.core.model import Acceptance, Book, Finding, Found, Status, Subject, Suppression
+from lami.core.policy import Policy, PolicyException
 
 
 class Detector(Protocol):
@@ -31,7 +31,9 @@ class Settled(Struct, frozen=True):
     """The findings of a book after its drift was compared with them.
 
     `findings` are those that stay, by id. `opened` were not there before or are open again, `retold` are
-    open with something new to tell, `resolved` leave. `waiting` is drift whose grace has not passed.
+    open with something new to tell, `resolved` leave. `suppressed` are so since now, `uncovered` are open
+    again, as they were before, since no exception covers them any longer. `waiting` is drift whose grace has
+    not passed.
     """
 
     findings: Mapping[str, Finding]
@@ -39,6 +41,8 @@ class Settled(Struct, frozen=True):
     retold: tuple[Finding, ...]
     resolved: tuple[Finding, ...]
     waiting: tuple[Found, ...]
+    suppressed: tuple[Finding, ...] = ()
+    uncovered: Mapping[str, Finding] = field(default_factory=dict)
 
     @property
     def told(self) -> tuple[Finding, ...]:
@@ -64,6 +68,8 @@ def settle(
     opened: list[Finding] = []
     retold: list[Finding] = []
     waiting: list[Found] = []
+    suppressed: list[Finding] = []
+    uncovered: dict[str, Finding] = {}
     for found in founds:
         id = finding_id(book.subject, found)
         old = book.findings.get(id)
@@ -72,6 +78,10 @@ def settle(
             continue
         new = _finding(id, found, old, acceptances.get(id), policy, revision, now)
         findings[id] = new
+        if new.status == "suppressed" and (old is None or old.status != "suppressed"):
+            suppressed.append(new)
+        if new.status == "open" and old is not None and old.status == "suppressed":
+            uncovered[id] = old
         if old is None or (old.status != "open" and new.status == "open"):
             opened.append(new)
         elif new.status == "open" and new.telling != old.telling:
@@ -81,7 +91,9 @@ def settle(
         for id, old in book.findings.items()
         if id not in findings
     )
-    return Settled(findings, tuple(opened), tuple(retold), resolved, tuple(waiting))
+    return Settled(
+        findings, tuple(opened), tuple(retold), resolved, tuple(waiting), tuple(suppressed), uncovered
+    )
 
 
 def _finding(
@@ -98,10 +110,13 @@ def _finding(
     accepted = acceptance or kept
     if accepted is not None and accepted.until is not None and accepted.until <= now:
         accepted = None
+    covering = policy.covering(found, now)
+    met = _met(covering, found, old)
+    suppressed = _suppression(covering, found, met)
     status: Status = "open"
     if accepted is not None:
         status = "accepted"
-    elif policy.excepted(found.rule, found.detail, now) is not None:
+    elif suppressed is not None:
         status = "suppressed"
     new = Finding(
         id=id,
@@ -118,6 +133,8 @@ def _finding(
         revision=old.revision if old else revision,
         key=found.key,
         accepted=accepted,
+        suppressed=suppressed if status == "suppressed" else None,
+        met=met,
         notes=found.notes,
         attack=found.attack,
         remediation=found.remediation,
@@ -125,6 +142,24 @@ def _finding(
     return new if new == old else replace(new, revision=revision)
 
 
+def _met(covering: Iterable[PolicyException], found: Found, old: Finding | None) -> Mapping[str, str]:
+    """What was told when each exception first met the finding: only that is excepted by it."""
+    before = old.met if old else {}
+    return {one.key: found.telling if one.all else before.get(one.key, found.telling) for one in covering}
+
+
+def _suppression(
+    covering: Iterable[PolicyException], found: Found, met: Mapping[str, str]
+) -> Suppression | None:
+    """By the first exception that met what is told now. A finding that grew graver since is not hidden."""
+    for one in covering:
+        if met[one.key] == found.telling:
+            return Suppression(one.reason, one.owner, one.until)
+    return None
+
+
 def _ended(old: Finding, acceptance: Acceptance | None, revision: int, now: datetime) -> Finding:
     status: Status = "accepted" if acceptance else "resolved"
-    return replace(old, status=status, resolved_at=now, accepted=acceptance, revision=revision)
+    return replace(
+        old, suppressed=None, status=status, resolved_at=now, accepted=acceptance, revision=revision
+    )

@@ -403,10 +403,12 @@ class LamiState(Struct, frozen=True):
     """What lami holds of itself: its gaps by key, such as `unreadable/SUBSCRIPTION`.
 
     `unannounced` has, by subscription, when a run of reconcile last found what an event should have told.
+    `noted` has what was noted once a version: of the policy in force, say.
     """
 
     gaps: Mapping[str, Gap] = field(default_factory=dict)
     unannounced: Mapping[str, datetime] = field(default_factory=dict)
+    noted: Mapping[str, str] = field(default_factory=dict)
 
 
 SubjectState = PrincipalState | HolderState | RoleState | LamiState
@@ -462,11 +464,20 @@ class Acceptance(Struct, frozen=True):
     until: datetime | None = None
 
 
+class Suppression(Struct, frozen=True):
+    """The exception of the policy that suppresses a finding: why, who answers for it, and until when."""
+
+    reason: str
+    owner: str
+    until: datetime
+
+
 class Finding(Struct, frozen=True):
     """Drift that a detector objects to. Open exactly as long as the drift stands.
 
     `key` is the drift's (`Found.key`). `thread` ties alerts of one story together. `notes` are further
     sentences (what is stranded, what is missing). `revision` is the version of the book that last changed it.
+    `met` has, by the key of each exception that covers it, what was told when they first met.
     """
 
     id: str
@@ -484,6 +495,8 @@ class Finding(Struct, frozen=True):
     key: str = ""
     resolved_at: datetime | None = None
     accepted: Acceptance | None = None
+    suppressed: Suppression | None = None
+    met: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     attack: tuple[str, ...] = ()
     remediation: tuple[str, ...] = ()

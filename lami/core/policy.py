@@ -15,8 +15,8 @@ from typing import Literal, TypeVar, get_args
 
 from msgspec import Struct, field
 
-from lami.core.ids import Level, ResourceId, guid
-from lami.core.model import SEVERITIES, Severity
+from lami.core.ids import Level, ResourceId, digest, guid
+from lami.core.model import SEVERITIES, Finding, Found, Severity
 from lami.core.roles import POWERS, Power
 from lami.errors import BadSettings
 
@@ -37,7 +37,35 @@ KNOWN_RULES: tuple[str, ...] = (
 CHANNELS: tuple[str, ...] = ("console", "email", "event-grid", "sentinel", "teams", "webhook")
 
 _REQUIRED = ("rule", "reason", "owner", "until")
-_BINDING = ("principal", "scope", "role")
+_OF_A_GRANT = ("principal", "scope", "role")
+EXACT: Mapping[str, tuple[str, ...]] = {
+    "identity-churn": ("subject", "what"),
+    "broad-grant": _OF_A_GRANT,
+    "orphaned-assignment": _OF_A_GRANT,
+    "missing-grant": ("subject", "scope", "role"),
+    "lami-gap": ("what",),
+    "role-widened": ("role",),
+    "condition-weakened": _OF_A_GRANT,
+    "shared-identity": ("subject",),
+    "ungranted-identity": ("subject",),
+    "secret-authentication": ("subject",),
+    "unsecured-secret": ("subject",),
+    "dangling-identity": ("subject",),
+    "audience-mismatch": ("subject",),
+}
+"""By rule, what an exception must name: whom the finding is about, and what exactly is excepted of it."""
+NARROWER: Mapping[str, tuple[str, ...]] = {
+    "identity-churn": ("principal",),
+    "broad-grant": ("assignment",),
+    "orphaned-assignment": ("assignment",),
+    "missing-grant": ("principal",),
+    "lami-gap": ("scope",),
+    "condition-weakened": ("assignment",),
+    "ungranted-identity": ("principal",),
+}
+"""By rule, what an exception may name beside that, to cover less."""
+_BINDING = ("subject", "principal", "scope", "role", "assignment", "what")
+_IDS = ("scope", "assignment")
 _WORDED = ("rule", "reason", "owner", *_BINDING)
 _AUTOMATION = ("created-by", "name", "reason", "grants")
 _NOBODY = "00000000-0000-0000-0000-000000000000"
@@ -67,30 +95,58 @@ WORDS: Mapping[Power, str] = {
 
 
 class PolicyException(Struct, frozen=True):
-    """A suppression that somebody answers for. An empty `principal`, `scope` or `role` binds to any.
+    """A suppression that somebody answers for. What is empty binds to any.
 
-    `role` is a role's name, or its id by its GUID. From `until` on it no longer counts.
+    `subject` is the id of whom a finding is about, `what` a churn's change or a gap's kind; `role` is a
+    role's name, or its id by its GUID. From `until` on it no longer counts. `all` says that it is meant to be
+    wide.
     """
 
     rule: str
     reason: str
     owner: str
     until: datetime
+    subject: str = ""
     principal: str = ""
     scope: str = ""
     role: str = ""
+    assignment: str = ""
+    what: str = ""
+    all: bool = False
 
-    def covers(self, rule: str, detail: Mapping[str, str], now: datetime) -> bool:
-        """Whether a finding of `rule` with this `detail` is excepted at `now`."""
-        if rule != self.rule or now >= self.until:
-            return False
+    @property
+    def key(self) -> str:
+        """What tells it from any other, and from itself once a word of it was changed."""
+        return digest(*(str(getattr(self, name)) for name in self.__struct_fields__), length=16)
+
+    @property
+    def words(self) -> str:
+        """What it excepts, as a line of the timeline says it: `broad-grant of role Owner`."""
+        named = [f"{name} {getattr(self, name)}" for name in _BINDING if getattr(self, name)]
+        return f"{self.rule} of {', '.join(named) or 'all'} ({self.reason}; {self.owner})"
+
+    def binds(self, about: Found | Finding) -> bool:
+        """Whether it is about a finding, whatever the time."""
+        detail = about.detail
         principal = detail.get("principalId") or detail.get("previousPrincipalId", "")
         roles = (detail.get("roleName", "").lower(), guid(detail.get("roleDefinitionId", "")))
+        what = detail.get("change") or detail.get("gap", "")
         return (
-            (not self.principal or principal.lower() == self.principal.lower())
+            about.rule == self.rule
+            and (not self.subject or about.subject.id.lower() == self.subject.lower())
+            and (not self.principal or principal.lower() == self.principal.lower())
             and (not self.scope or ResourceId(detail.get("scope", "?")) == ResourceId(self.scope))
             and (not self.role or (guid(self.role) or self.role.lower()) in roles)
+            and (
+                not self.assignment
+                or ResourceId(detail.get("assignmentId", "?")) == ResourceId(self.assignment)
+            )
+            and (not self.what or what.lower() == self.what.lower())
         )
+
+    def covers(self, about: Found | Finding, now: datetime) -> bool:
+        """Whether it excepts a finding now."""
+        return now < self.until and self.binds(about)
 
 
 class Automation(Struct, frozen=True):
@@ -140,9 +196,14 @@ class Policy(Struct, frozen=True):
         """The severity of a rule that the policy speaks of, else medium."""
         return self.severities.get(rule, "medium")
 
-    def excepted(self, rule: str, detail: Mapping[str, str], now: datetime) -> PolicyException | None:
-        """The first exception that covers a finding, or None. All that an exception names must agree."""
-        return next((e for e in self.exceptions if e.covers(rule, detail, now)), None)
+    @property
+    def version(self) -> str:
+        """A short name of all that it says: two files that say the same have one version."""
+        return digest(_plainly(self), length=16)
+
+    def covering(self, about: Found | Finding, now: datetime) -> tuple[PolicyException, ...]:
+        """The exceptions that cover a finding, in the file's order. All that one names must agree."""
+        return tuple(one for one in self.exceptions if one.covers(about, now))
 
     def channels(self, rule: str, severity: Severity, configured: tuple[str, ...]) -> tuple[str, ...]:
         """The configured channels to tell: by rule, else by severity, else all of them (never silence)."""
@@ -169,7 +230,7 @@ def parse(text: str, packaged: str) -> Policy:
     reader = _Reader([])
     policy = reader.policy({table: _laid(base.get(table), own.get(table)) for table in {*base, *own}})
     if reader.faults:
-        raise BadSettings("the policy is wrong: " + "; ".join(reader.faults))
+        raise BadSettings("the policy is wrong: " + "; ".join(reader.faults), tuple(reader.faults))
     return policy
 
 
@@ -177,13 +238,25 @@ def _loaded(text: str) -> dict[str, object]:
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:
-        raise BadSettings(f"the policy is no TOML: {error}") from error
+        fault = f"the policy is no TOML: {error}"
+        raise BadSettings(fault, (fault,)) from error
 
 
 def _laid(base: object, own: object) -> object:
     if isinstance(base, dict) and isinstance(own, dict):
         return {**base, **own}
     return base if own is None else own
+
+
+def _plainly(value: object) -> str:
+    """A policy as text, in an order that does not depend on its file's."""
+    if isinstance(value, Struct):
+        return _plainly({name: getattr(value, name) for name in value.__struct_fields__})
+    if isinstance(value, Mapping):
+        return repr(sorted((str(key), _plainly(held)) for key, held in value.items()))
+    if isinstance(value, tuple):
+        return repr([_plainly(one) for one in value])
+    return repr(value)
 
 
 def _written(value: object) -> str:
@@ -302,17 +375,39 @@ class _Reader(Struct, frozen=True):
         everything = table.get("all", False)
         if not isinstance(everything, bool):
             self.fault(f"{place} all", "is neither true nor false")
-        elif not everything and not any(key in table for key in _BINDING):
-            self.fault(place, "excepts a whole rule: name a principal, scope or role, or write all = true")
-        if "rule" in given:
-            self.choice(f"{place} rule", given["rule"], KNOWN_RULES)
-        if guid(given.get("principal", _NOBODY)) != given.get("principal", _NOBODY).lower():
-            self.fault(f"{place} principal", "is no GUID")
-        if not given.get("scope", "/").startswith("/"):
-            self.fault(f"{place} scope", "is no resource id: it begins with /")
+        rule = self.choice(f"{place} rule", given["rule"], KNOWN_RULES) if "rule" in given else None
+        if rule is not None:
+            self.bound(place, rule, table, wide=everything is not False)
+        self.bindings(place, given)
         if until is None or any(key not in given for key in ("rule", "reason", "owner")):
             return None
-        return PolicyException(until=until, **given)
+        return PolicyException(until=until, all=everything is True, **given)
+
+    def bound(self, place: str, rule: str, table: Mapping[str, object], *, wide: bool) -> None:
+        """Check that an exception names what its rule's findings have, and all that makes it exact."""
+        exact = EXACT[rule]
+        known = (*exact, *NARROWER.get(rule, ()))
+        for key in _BINDING:
+            if key in table and key not in known:
+                self.fault(f"{place} {key}", f"{rule} has none (it has: {', '.join(known)})")
+        left = [key for key in exact if key not in table]
+        if left and not wide:
+            self.fault(
+                place,
+                f"names no {' and no '.join(left)}, and would hide a later, different problem: name it, or"
+                " write all = true",
+            )
+
+    def bindings(self, place: str, given: Mapping[str, str]) -> None:
+        """Check what an exception names, each by itself."""
+        for key in _BINDING:
+            if "*" in given.get(key, "") or "?" in given.get(key, ""):
+                self.fault(f"{place} {key}", "wildcards are not supported: name one thing whole")
+        if guid(given.get("principal", _NOBODY)) != given.get("principal", _NOBODY).lower():
+            self.fault(f"{place} principal", "is no GUID")
+        for key in _IDS:
+            if not given.get(key, "/").startswith("/"):
+                self.fault(f"{place} {key}", "is no resource id: it begins with /")
 
     def automation(self, value: object) -> dict[str, Automation]:
         if not isinstance(value, list):

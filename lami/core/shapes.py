@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from lami.core.model import Acceptance, Actor, Cause, Entry, Finding, FindingSubject
+from lami.core.model import Acceptance, Actor, Cause, Entry, Finding, FindingSubject, Suppression
 
 
 def time_json(time: datetime) -> str:
@@ -31,6 +31,7 @@ def finding_json(finding: Finding) -> dict[str, object]:
         "openedAt": time_json(finding.opened_at),
         "resolvedAt": None if finding.resolved_at is None else time_json(finding.resolved_at),
         "accepted": None if finding.accepted is None else _acceptance(finding.accepted),
+        "suppressed": None if finding.suppressed is None else _suppression(finding.suppressed),
         "attack": list(finding.attack),
         "runbook": finding.runbook,
         "remediation": list(finding.remediation),
@@ -69,6 +70,14 @@ def _cause(cause: Cause) -> dict[str, object]:
         "operation": cause.operation,
         "correlationId": cause.correlation_id,
         "time": time_json(cause.time),
+    }
+
+
+def _suppression(suppressed: Suppression) -> dict[str, object]:
+    return {
+        "reason": suppressed.reason,
+        "owner": suppressed.owner,
+        "until": time_json(suppressed.until),
     }
 
 

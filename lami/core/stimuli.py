@@ -166,8 +166,18 @@ class Sighted(Struct, frozen=True):
     gate: str = ""
 
 
+class Noted(Struct, frozen=True):
+    """Something to be put on lami's own timeline once: `version` is that of what is noted, `lines` say it."""
+
+    key: str
+    version: str
+    lines: tuple[str, ...]
+    cause: Cause
+    gate: str = ""
+
+
 Message = Carries | Grants | Attaches | IdentityIs | Unannounced
-Stimulus = Told | Again | Reconciled | Taken | Accepted | Blinded | Sighted | Message
+Stimulus = Told | Again | Reconciled | Taken | Accepted | Blinded | Sighted | Noted | Message
 
 
 def seen_as(stimulus: Stimulus) -> EntryKind:

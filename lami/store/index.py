@@ -16,6 +16,7 @@ from lami.store import rows
 from lami.store.table import Conflict, Create, Operation, Put, Replace, Table, batched
 
 SHARDS = "0123456789abcdef"
+_POLICY = "policy"
 _LAST_MS = 99_999_999_999_999
 
 
@@ -142,6 +143,15 @@ class Index:
         values = {"at": at.astimezone(UTC).isoformat()}
         for batch in batched(Put(f"{what}.{one}", values) for one in subscriptions):
             self._table.transact("lami", batch)
+
+    def put_policy(self, text: str) -> None:
+        """Keep the text of a policy file that is good."""
+        self._table.transact("lami", [Put(_POLICY, rows.pack(text))])
+
+    def policy(self) -> str | None:
+        """The text of the last good policy file; None where there never was one."""
+        row = self._table.get("lami", _POLICY)
+        return rows.unpack(row.values, str) if row else None
 
     def notes(self, what: str) -> dict[str, datetime]:
         """When something was last done, by subscription; those for which it never was are left out."""

@@ -50,6 +50,9 @@ def health_json(lami: Lami) -> dict[str, object]:
 
 
 def _concerns(lami: Lami, health: Health, now: datetime) -> Iterator[str]:
+    if lami.settings.policy_faults:
+        faults = "; ".join(lami.settings.policy_faults)
+        yield f"The policy file is wrong, and the last good policy in force: {faults}."
     if health.baseline_at is None:
         yield "No baseline is complete yet: lami does not know everything that is expected."
     elif health.reconciled_at is None or now - health.reconciled_at > 2 * lami.settings.reconcile:

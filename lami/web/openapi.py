@@ -280,6 +280,7 @@ _SCHEMAS: Json = {
         accepted=_nullable(
             _object(by=_TEXT, reason=_TEXT, at=_TIME, until=_nullable(_TIME)),
         ),
+        suppressed=_nullable(_object(reason=_TEXT, owner=_TEXT, until=_TIME)),
         attack=_some(_TEXT),
         runbook=_TEXT,
         remediation=_some(_TEXT),

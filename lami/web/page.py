@@ -238,7 +238,10 @@ def _text(entry: Entry) -> str:
 
 
 def _accepted(finding: Finding) -> str:
-    """By whom and why it was accepted; empty where it was not."""
+    """By whom and why it was accepted or excepted; empty where it was neither."""
+    if finding.suppressed is not None:
+        one = finding.suppressed
+        return shown(f"excepted by {one.owner}: {one.reason}, until {wording.when(one.until)}", _LINE)
     accepted = finding.accepted
     if accepted is None:
         return ""

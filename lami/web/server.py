@@ -22,7 +22,7 @@ from waitress.server import create_server
 from lami.channels.targets import is_loopback
 from lami.errors import BadSettings, Permanent
 from lami.runs import Progress, Report
-from lami.schedule import reconcile_if_due, take_baseline_if_none
+from lami.schedule import begin, reconcile_if_due, take_baseline_if_none
 from lami.settings import Settings
 from lami.web.app import make_server_app
 from lami.web.ticking import Ticker
@@ -79,6 +79,7 @@ class Server:
         """
         with ExitStack() as undo:
             listening = undo.enter_context(self._bind())
+            begin(self._lami)
             report = take_baseline_if_none(self._lami, progress)
             undo.pop_all()
         self._http = create_server(

@@ -572,6 +572,8 @@ def test_a_suppressed_finding_is_looked_at_when_its_exception_ends() -> None:
         f"""
 [[exception]]
 rule = "identity-churn"
+subject = "{workflow()}"
+what = "recreated"
 principal = "{P2}"
 reason = "a planned move"
 owner = "platform"

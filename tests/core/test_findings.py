@@ -16,11 +16,14 @@ from lami.core.policy import Policy
 from tests.core.builders import GRACE, NOW, P1, P2, at, cause, policy
 
 SUBJECT = Subject("principal", P1)
+DETAIL = {"principalId": P1, "scope": "/subscriptions/s1", "roleName": "Owner"}
 EXCEPTED = policy(
     f"""
 [[exception]]
 rule = "broad-grant"
 principal = "{P1}"
+scope = "/subscriptions/s1"
+role = "Owner"
 reason = "it deploys"
 owner = "platform"
 until = 2026-12-31
@@ -31,7 +34,7 @@ until = 2026-12-31
 def found(key: str = "k", rule: str = "broad-grant", since: datetime = NOW, telling: str = "") -> Found:
     """Drift that a detector objects to."""
     who = FindingSubject("principal", P1, "claims-intake")
-    return Found(rule, key, "high", who, f"title of {key}", {"principalId": P1}, cause(), since, telling)
+    return Found(rule, key, "high", who, f"title of {key}", DETAIL, cause(), since, telling)
 
 
 def settled(
@@ -202,7 +205,10 @@ def test_an_exception_suppresses_and_stays_listed() -> None:
     """The finding is there, suppressed, and nobody is told."""
     excepted = settled(found(), by=EXCEPTED)
     assert [finding.status for finding in excepted.findings.values()] == ["suppressed"]
-    assert (ids(excepted.opened), excepted.told) == ({"k"}, ())
+    assert (ids(excepted.opened), ids(excepted.suppressed), excepted.told) == ({"k"}, {"k"}, ())
+    (one,) = excepted.suppressed
+    assert one.suppressed is not None
+    assert (one.suppressed.reason, one.suppressed.owner) == ("it deploys", "platform")
 
 
 def test_an_exception_applies_to_findings_that_are_open() -> None:
@@ -213,6 +219,40 @@ def test_an_exception_applies_to_findings_that_are_open() -> None:
     over = settled(found(), before=excepted.findings, by=EXCEPTED, revision=3, now=at(40 * 86400))
     assert [finding.status for finding in over.told] == ["open"]
     assert over.findings.keys() == first.findings.keys()
+    assert [finding.suppressed for finding in over.findings.values()] == [None]
+    assert over.uncovered == excepted.findings
+
+
+def test_what_grew_graver_since_it_was_excepted_is_open_again() -> None:
+    """An exception is of what was told when it met the finding; back as it was, it is suppressed again."""
+    first = settled(found(telling="medium"), by=EXCEPTED)
+    graver = settled(found(telling="critical"), before=first.findings, by=EXCEPTED, revision=2)
+    assert [finding.status for finding in graver.told] == ["open"]
+    still = settled(found(telling="critical"), before=graver.findings, by=EXCEPTED, revision=3)
+    assert [finding.status for finding in still.findings.values()] == ["open"]
+    again = settled(found(telling="medium"), before=still.findings, by=EXCEPTED, revision=4)
+    assert ids(again.suppressed) == {"k"}
+
+
+def test_an_exception_that_was_changed_excepts_what_is_told_now() -> None:
+    """Who changes a word of it has seen what became of the finding; one met earlier is not revived."""
+    first = settled(found(telling="medium"), by=EXCEPTED)
+    graver = settled(found(telling="critical"), before=first.findings, by=EXCEPTED, revision=2)
+    (old,) = EXCEPTED.exceptions
+    both = replace(EXCEPTED, exceptions=(old, replace(old, reason="seen, and still planned")))
+    seen = settled(found(telling="critical"), before=graver.findings, by=both, revision=3)
+    assert [one.suppressed.reason for one in seen.suppressed if one.suppressed] == ["seen, and still planned"]
+    other = settled(found(telling="high"), before=seen.findings, by=both, revision=4)
+    assert [finding.status for finding in other.told] == ["open"]
+
+
+def test_a_wide_exception_is_of_whatever_is_told() -> None:
+    """`all = true` says that it is meant to hide what comes later, too."""
+    (old,) = EXCEPTED.exceptions
+    wide = replace(EXCEPTED, exceptions=(replace(old, scope="", all=True),))
+    first = settled(found(telling="medium"), by=wide)
+    graver = settled(found(telling="critical"), before=first.findings, by=wide, revision=2)
+    assert [finding.status for finding in graver.findings.values()] == ["suppressed"]
 
 
 @pytest.mark.parametrize("until", [None, at(3600)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 
@@ -10,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lami.core.ids import ResourceId
-from lami.core.model import SEVERITIES, Severity
-from lami.core.policy import CHANNELS, KNOWN_RULES, RULES, Automation, Policy, duration, parse, worst
+from lami.core.model import SEVERITIES, Cause, FindingSubject, Found, Severity
+from lami.core.policy import CHANNELS, EXACT, KNOWN_RULES, RULES, Automation, Policy, duration, parse, worst
 from lami.core.roles import POWERS
 from lami.errors import BadSettings
 
@@ -110,13 +111,25 @@ def test_a_key_left_out_keeps_the_packaged_value() -> None:
     assert policy.severity("shared-identity") == "medium"
 
 
+def about(rule: str, detail: Mapping[str, str] = DETAIL, subject: str = PRINCIPAL.lower()) -> Found:
+    """What a detector found."""
+    who = FindingSubject("principal", subject, "claims-intake")
+    cause = Cause("event-1", "test", NOW)
+    return Found(rule, "k", "high", who, "title", detail, cause, NOW)
+
+
+def covered(policy: Policy, found: Found, now: datetime = NOW) -> bool:
+    """Whether some exception covers what was found."""
+    return bool(policy.covering(found, now))
+
+
 def test_an_exception_is_bound_to_all_it_names() -> None:
     """Whatever an exception names must agree, without case; a later, different problem isn't hidden."""
     policy = laid(EXCEPTION)
     (exception,) = policy.exceptions
     assert (exception.reason, exception.owner) == ("deploys", "platform")
-    assert policy.excepted("broad-grant", DETAIL, NOW) is exception
-    assert policy.excepted("orphaned-assignment", DETAIL, NOW) is None
+    assert policy.covering(about("broad-grant"), NOW) == (exception,)
+    assert not covered(policy, about("orphaned-assignment"))
     for key, other in (
         ("principalId", "b"),
         ("scope", f"{SUB}/resourceGroups/rg"),
@@ -124,41 +137,108 @@ def test_an_exception_is_bound_to_all_it_names() -> None:
         ("scope", ""),
         ("principalId", ""),
     ):
-        assert policy.excepted("broad-grant", {**DETAIL, key: other, "roleDefinitionId": ""}, NOW) is None
-    assert policy.excepted("broad-grant", {}, NOW) is None
+        assert not covered(policy, about("broad-grant", {**DETAIL, key: other, "roleDefinitionId": ""}))
+    assert not covered(policy, about("broad-grant", {}))
 
 
 def test_an_exceptions_role_may_be_a_name_or_an_id() -> None:
     """A role is named as a person or as Azure names it."""
     for role in (CONTRIBUTOR, f"/providers/Microsoft.Authorization/roleDefinitions/{CONTRIBUTOR.upper()}"):
         policy = laid(EXCEPTION.replace('"Contributor"', f'"{role}"'))
-        assert policy.excepted("broad-grant", {**DETAIL, "roleName": "renamed"}, NOW)
+        assert covered(policy, about("broad-grant", {**DETAIL, "roleName": "renamed"}))
 
 
-def test_an_exception_on_a_churned_principal() -> None:
-    """Where a finding names only the previous principal, that is whom the exception is about."""
-    text = EXCEPTION.replace("broad-grant", "identity-churn").replace('role = "Contributor"\n', "")
-    text = text.replace(f'scope = "{SUB}/"\n', "")
-    assert laid(text).excepted("identity-churn", {"previousPrincipalId": PRINCIPAL}, NOW)
+def test_an_exception_of_an_assignment_is_of_no_other() -> None:
+    """The same access, granted once more, is another finding."""
+    one = f"{SUB}/providers/Microsoft.Authorization/roleAssignments/a1"
+    policy = laid(EXCEPTION + f'assignment = "{one}"\n')
+    assert covered(policy, about("broad-grant", {**DETAIL, "assignmentId": one.upper()}))
+    assert not covered(policy, about("broad-grant", {**DETAIL, "assignmentId": one[:-1] + "2"}))
+    assert not covered(policy, about("broad-grant"))
+
+
+APP = f"{SUB}/resourceGroups/rg/providers/Microsoft.Logic/workflows/claims-intake"
+CHURN = f"""
+[[exception]]
+rule = "identity-churn"
+subject = "{APP}"
+what = "recreated"
+reason = "it is deployed anew each night"
+owner = "platform"
+until = 2027-01-31
+"""
+
+
+def test_an_exception_of_a_churn_is_of_an_app_and_a_change() -> None:
+    """Whoever comes next, unless it names the new principal too."""
+    recreated = {"change": "recreated", "previousPrincipalId": PRINCIPAL, "principalId": CONTRIBUTOR}
+    policy = laid(CHURN)
+    assert covered(policy, about("identity-churn", recreated, APP.upper()))
+    assert not covered(policy, about("identity-churn", {**recreated, "change": "removed"}, APP))
+    assert not covered(policy, about("identity-churn", recreated, f"{APP}-2"))
+    named = laid(CHURN + f'principal = "{CONTRIBUTOR}"\n')
+    assert covered(named, about("identity-churn", recreated, APP))
+    assert not covered(named, about("identity-churn", {**recreated, "principalId": PRINCIPAL}, APP))
+    gone = {"change": "recreated", "previousPrincipalId": CONTRIBUTOR}
+    assert covered(named, about("identity-churn", gone, APP))
+
+
+def test_an_exception_of_a_gap_is_of_its_kind() -> None:
+    """And of a subscription, where it names one."""
+    text = (
+        '[[exception]]\nrule = "lami-gap"\nwhat = "events"\nreason = "r"\nowner = "o"\nuntil = 2027-01-31\n'
+    )
+    gap = {"gap": "events", "scope": SUB}
+    assert covered(laid(text), about("lami-gap", gap))
+    assert covered(laid(text + f'scope = "{SUB}"'), about("lami-gap", gap))
+    assert not covered(laid(text + 'scope = "/subscriptions/s2"'), about("lami-gap", gap))
+    assert not covered(laid(text), about("lami-gap", {**gap, "gap": "unreadable"}))
 
 
 def test_an_exception_ends() -> None:
-    """A date is good to the end of its day in UTC, a time to the instant."""
-    day = laid(EXCEPTION)
-    assert day.excepted("broad-grant", DETAIL, datetime(2027, 1, 31, 23, 59, tzinfo=UTC))
-    assert not day.excepted("broad-grant", DETAIL, datetime(2027, 2, 1, tzinfo=UTC))
+    """A date is good to the end of its day in UTC, a time to the instant; an end that is past is no fault."""
+    found, day = about("broad-grant"), laid(EXCEPTION)
+    assert covered(day, found, datetime(2027, 1, 31, 23, 59, tzinfo=UTC))
+    assert not covered(day, found, datetime(2027, 2, 1, tzinfo=UTC))
     time = laid(EXCEPTION.replace("2027-01-31", "2027-01-31T10:00:00+02:00"))
-    assert time.excepted("broad-grant", DETAIL, datetime(2027, 1, 31, 7, 59, tzinfo=UTC))
-    assert not time.excepted("broad-grant", DETAIL, datetime(2027, 1, 31, 8, tzinfo=UTC))
-    assert laid(EXCEPTION.replace("2027-01-31", "9999-12-31")).excepted("broad-grant", DETAIL, NOW)
+    assert covered(time, found, datetime(2027, 1, 31, 7, 59, tzinfo=UTC))
+    assert not covered(time, found, datetime(2027, 1, 31, 8, tzinfo=UTC))
+    assert covered(laid(EXCEPTION.replace("2027-01-31", "9999-12-31")), found)
+    assert not covered(laid(EXCEPTION.replace("2027-01-31", "1999-12-31")), found)
 
 
-def test_a_whole_rule_is_excepted_only_on_purpose() -> None:
-    """An exception that names nobody matches everything, and has to say so."""
-    rule = '[[exception]]\nrule = "shared-identity"\nreason = "r"\nowner = "o"\nuntil = 2027-01-31\n'
-    with pytest.raises(BadSettings, match="all = true"):
-        laid(rule)
-    assert laid(rule + "all = true").excepted("shared-identity", {}, NOW)
+@pytest.mark.parametrize("rule", KNOWN_RULES)
+def test_what_makes_an_exception_exact_must_be_named(rule: str) -> None:
+    """Left out, it matches what nobody meant; only `all = true` says that it is meant."""
+    rest = f'[[exception]]\nrule = "{rule}"\nreason = "r"\nowner = "o"\nuntil = 2027-01-31\n'
+    values = dict.fromkeys(EXACT[rule], "x") | {"principal": PRINCIPAL, "scope": SUB}
+    with pytest.raises(BadSettings, match=r"\[\[exception\]\] 1: names no .* all = true"):
+        laid(rest)
+    assert covered(laid(rest + "all = true"), about(rule, {}))
+    for left_out in EXACT[rule]:
+        lines = [f'{key} = "{values[key]}"' for key in EXACT[rule] if key != left_out]
+        with pytest.raises(BadSettings, match=f"names no {left_out}, and would hide"):
+            laid(rest + "\n".join(lines))
+    assert laid(rest + "\n".join(f'{key} = "{values[key]}"' for key in EXACT[rule])).exceptions
+
+
+def test_what_a_rule_does_not_have_and_wildcards_are_refused() -> None:
+    """A binding that never agrees would be taken for one that does."""
+    with pytest.raises(BadSettings, match=r"1 subject: broad-grant has none \(it has: principal, scope"):
+        laid(EXCEPTION + f'subject = "{APP}"')
+    for key, pattern in (("scope", "/subscriptions/*"), ("role", "Key Vault *"), ("role", "?")):
+        line = next(line for line in EXCEPTION.splitlines() if line.startswith(key))
+        with pytest.raises(BadSettings, match=f"1 {key}: wildcards are not supported"):
+            laid(EXCEPTION.replace(line, f'{key} = "{pattern}"'))
+
+
+def test_two_files_that_say_the_same_are_one_version() -> None:
+    """Comments, order and what is packaged anyway do not matter; anything else does."""
+    assert laid().version == laid(f"# nothing\n{PACKAGED}").version
+    one = laid('[grace]\nmissing-grant = "1s"\norphaned-assignment = "2s"')
+    assert one.version == laid('[grace]\norphaned-assignment = "2s"\nmissing-grant = "1s"').version
+    texts = ("", EXCEPTION, CHURN, '[watch]\nprincipals = "holders"', "[broad]\nreads-secrets = {}")
+    assert len({laid(text).version for text in (*texts, "[routes]\nlow = []")}) == len(texts) + 1
 
 
 def test_automation_is_listed_by_object_id() -> None:
@@ -304,6 +384,7 @@ def test_every_fault_is_named() -> None:
         "[[exception]] 2 all: is neither",
     ):
         assert message.count(fault) == 1, fault
+    assert "[[exception]] 2: names no principal" not in message  # `all` is wrong; what it meant is not known
     assert message.count("; ") == 25
 
 
@@ -348,5 +429,8 @@ def test_worst(severities: list[Severity]) -> None:
 def test_every_rule_of_the_contract_is_known() -> None:
     """A policy may speak of every rule, whether or not it detects something yet."""
     assert set(RULES) <= set(KNOWN_RULES)
+    assert EXACT.keys() == set(KNOWN_RULES)
     for rule in KNOWN_RULES:
-        assert laid(EXCEPTION.replace("broad-grant", rule)).exceptions[0].rule == rule
+        assert laid(f'[routes]\n{rule} = ["teams"]\n[grace]\n{rule} = "1s"').grace[rule] == timedelta(
+            seconds=1
+        )

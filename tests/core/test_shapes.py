@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 from msgspec.structs import replace
 
-from lami.core.model import Acceptance, Actor, Cause, Entry, Finding, FindingSubject
+from lami.core.model import Acceptance, Actor, Cause, Entry, Finding, FindingSubject, Suppression
 from lami.core.shapes import entry_json, finding_json
 
 CAUSE = Cause(
@@ -62,6 +62,7 @@ def test_a_finding_has_exactly_the_contracts_members() -> None:
         "openedAt": "2026-11-24T08:14:21Z",
         "resolvedAt": None,
         "accepted": None,
+        "suppressed": None,
         "attack": ["T1098"],
         "runbook": "docs/runbooks/identity-churn.md",
         "remediation": ["az x"],
@@ -71,6 +72,12 @@ def test_a_finding_has_exactly_the_contracts_members() -> None:
 def test_an_accepted_finding_says_by_whom_why_and_until_when() -> None:
     """The acceptance is shown whole; without an end `until` is null."""
     at = datetime(2026, 11, 25, tzinfo=UTC)
+    suppressed = Suppression("it deploys", "platform", datetime(2027, 1, 31, tzinfo=UTC))
+    assert finding_json(replace(FINDING, suppressed=suppressed))["suppressed"] == {
+        "reason": "it deploys",
+        "owner": "platform",
+        "until": "2027-01-31T00:00:00Z",
+    }
     shown = finding_json(replace(FINDING, status="accepted", accepted=Acceptance("Dana", "planned", at)))
     assert shown["accepted"] == {
         "by": "Dana",

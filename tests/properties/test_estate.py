@@ -28,6 +28,7 @@ EXCEPTED = ResourceId(f"/subscriptions/{SUB}/resourceGroups/rg-excepted")
 POLICY = f"""
 [[exception]]
 rule = "broad-grant"
+all = true
 scope = "{EXCEPTED}"
 reason = "it deploys there"
 owner = "platform"

@@ -66,11 +66,12 @@ class Drifting:
 
 @dataclass
 class Known:
-    """What the model knows of a finding that is listed."""
+    """What the model knows of a finding that is listed. `met` is what its exception met, while it covers."""
 
     opened_at: datetime
     telling: str
     accepted: Acceptance | None = None
+    met: str | None = None
 
 
 keys = st.sampled_from("abcd")
@@ -204,17 +205,25 @@ class FindingsMachine(RuleBasedStateMachine):
             if accepted and accepted.until and accepted.until <= self.now:
                 accepted = None
             opened_at = known.opened_at if known else self.now
-            expected[id] = (found, Known(opened_at, found.telling, accepted))
+            met = known.met if known else None
+            if not self.covered(found):
+                met = None
+            elif met is None:
+                met = found.telling
+            expected[id] = (found, Known(opened_at, found.telling, accepted, met))
         return expected
 
     def status(self, found: Found, known: Known) -> str:
         """The status that a finding must have now."""
         if known.accepted:
             return "accepted"
+        return "suppressed" if known.met == found.telling else "open"
+
+    def covered(self, found: Found) -> bool:
+        """Whether an exception covers it now."""
         role = found.detail["roleName"]
         until = {"Excepted for a while": EXCEPTED_UNTIL, "Excepted for ever": LAST}.get(role)
-        suppressed = found.rule == "broad-grant" and until is not None and self.now < until
-        return "suppressed" if suppressed else "open"
+        return found.rule == "broad-grant" and until is not None and self.now < until
 
     def compare(
         self, before: Book, decision: Decision, expected: dict[str, tuple[Found, Known]]
@@ -237,6 +246,13 @@ class FindingsMachine(RuleBasedStateMachine):
             else:
                 assert finding.revision == after.version
                 changed.add(id)
+            was = "" if old is None else old.status
+            lines = {(entry.kind, entry.text) for entry in decision.entries if entry.finding == id}
+            excepted = {text for kind, text in lines if kind == "suppressed"}
+            assert bool(excepted) == (finding.status == "suppressed" != was)
+            assert all("planned; platform" in text for text in excepted)
+            over = {text for kind, text in lines if kind == "opened" and "planned; platform" in text}
+            assert bool(over) == (finding.status == "open" and was == "suppressed")
             anew = old is None or old.status != "open" or old.telling != finding.telling
             if finding.status == "open" and anew:
                 told[id] = finding.telling

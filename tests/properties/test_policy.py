@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from lami.core.ids import ResourceId, guid
-from lami.core.model import SEVERITIES
-from lami.core.policy import CHANNELS, KNOWN_RULES, Policy, PolicyException, duration, parse
+from lami.core.model import SEVERITIES, Cause, FindingSubject, Found
+from lami.core.policy import CHANNELS, EXACT, KNOWN_RULES, NARROWER, Policy, PolicyException, duration, parse
 from lami.core.roles import POWERS
 from lami.errors import BadSettings
 from lami.settings import packaged_policy
@@ -21,6 +21,9 @@ from tests.properties.profiles import cases
 from tests.properties.texts import PIECES
 
 PACKAGED = packaged_policy()
+WHO, SOMEBODY = "aaaaaaaa-0000-0000-0000-000000000000", "bbbbbbbb-0000-0000-0000-000000000000"
+ROLE = "b24988ac-6180-42a0-ab88-20f7382dd24c"
+GROUP = "/subscriptions/s1/resourceGroups/rg"
 RUNGS = ("subscription", "resource-group", "resource")
 GRADED = tuple(rule for rule in KNOWN_RULES if rule != "broad-grant")
 
@@ -44,17 +47,31 @@ ends = st.one_of(
 )
 
 
-def _exception(required: Mapping[str, object], bound: Mapping[str, object]) -> dict[str, object]:
-    return {**required, **(bound or {"all": True})}
+VALUES: Mapping[str, st.SearchStrategy[str]] = {
+    "subject": scopes,
+    "principal": principals,
+    "scope": scopes,
+    "role": roles,
+    "assignment": scopes,
+    "what": st.sampled_from(["recreated", "Events"]),
+}
 
 
-exceptions = st.builds(
-    _exception,
-    st.fixed_dictionaries(
-        {"rule": st.sampled_from(KNOWN_RULES), "reason": words, "owner": words, "until": ends}
-    ),
-    st.fixed_dictionaries({}, optional={"principal": principals, "scope": scopes, "role": roles}),
-)
+@st.composite
+def exceptions_of(draw: st.DrawFn) -> dict[str, object]:
+    """An exception that is exact, or says that it is not meant to be."""
+    rule = draw(st.sampled_from(KNOWN_RULES))
+    given = {"rule": rule, "reason": draw(words), "owner": draw(words), "until": draw(ends)}
+    exact, narrower = EXACT[rule], NARROWER.get(rule, ())
+    named = draw(st.sets(st.sampled_from((*exact, *narrower))))
+    everything = draw(st.booleans())
+    if not everything:
+        named |= set(exact)
+    bound = {key: draw(VALUES[key]) for key in sorted(named)}
+    return {**given, **bound, **({"all": True} if everything else {})}
+
+
+exceptions = exceptions_of()
 policies = st.fixed_dictionaries(
     {},
     optional={
@@ -111,7 +128,7 @@ def _by_hand(one: Mapping[str, object]) -> PolicyException:
         assert isinstance(until, date)
         end = datetime.combine(until, time.max, UTC)
     texts = {key: str(text).strip() for key, text in one.items() if key not in ("until", "all")}
-    return PolicyException(until=end, **texts)
+    return PolicyException(until=end, all="all" in one, **texts)
 
 
 @cases("policy")
@@ -160,6 +177,8 @@ def _in_exception(key: str, wrong: object) -> Spoil:
             "reason": "r",
             "owner": "o",
             "until": date(2027, 1, 31),
+            "principal": WHO,
+            "scope": GROUP,
             "role": "Owner",
         }
         listed.append({**good, key: wrong})
@@ -242,6 +261,8 @@ spoils = st.one_of(
     st.builds(_in_exception, st.just("all"), _wrong(lambda v: isinstance(v, bool))),
     st.builds(_in_exception, st.just("principal"), st.sampled_from(["robin", "0" * 36, 7, ""])),
     st.builds(_in_exception, st.just("scope"), st.sampled_from(["subscriptions/s", "rg", 7, ""])),
+    st.builds(_in_exception, st.sampled_from(["subject", "what"]), st.sampled_from(["/x", 7, ""])),
+    st.builds(_in_exception, st.sampled_from(["scope", "role"]), st.sampled_from(["*", "/s/*", "?"])),
     st.builds(_in_exception, unknown, toml.values),
 )
 
@@ -330,9 +351,6 @@ def test_any_text_is_a_policy_or_refused(text: str) -> None:
 # --- exceptions ------------------------------------------------------------------------------------
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
-WHO, SOMEBODY = "aaaaaaaa-0000-0000-0000-000000000000", "bbbbbbbb-0000-0000-0000-000000000000"
-ROLE = "b24988ac-6180-42a0-ab88-20f7382dd24c"
-GROUP = "/subscriptions/s1/resourceGroups/rg"
 details = st.fixed_dictionaries(
     {},
     optional={
@@ -341,47 +359,75 @@ details = st.fixed_dictionaries(
         "scope": st.sampled_from([GROUP, GROUP.upper(), "/", "/subscriptions/s1"]),
         "roleName": st.sampled_from(["Contributor", "Owner", ""]),
         "roleDefinitionId": st.sampled_from([ROLE, f"/subscriptions/s1/x/roleDefinitions/{ROLE}", ""]),
+        "assignmentId": st.sampled_from([GROUP, GROUP.upper(), "/x"]),
+        "change": st.sampled_from(["recreated", "removed"]),
+        "gap": st.sampled_from(["events"]),
     },
 )
+CHOICES: Mapping[str, st.SearchStrategy[str]] = {
+    "subject": st.sampled_from(["", WHO, GROUP.upper()]),
+    "principal": st.sampled_from(["", WHO, WHO.upper()]),
+    "scope": st.sampled_from(["", GROUP, GROUP.lower() + "/", "/"]),
+    "role": st.sampled_from(["", "contributor", "Contributor", ROLE, ROLE.upper()]),
+    "assignment": st.sampled_from(["", GROUP]),
+    "what": st.sampled_from(["", "recreated", "Events"]),
+}
 excepts = st.builds(
     PolicyException,
     st.sampled_from(["broad-grant", "orphaned-assignment"]),
     st.just("reason"),
     st.just("owner"),
     st.sampled_from([NOW - timedelta(days=1), NOW, NOW + timedelta(microseconds=1), NOW + timedelta(days=9)]),
-    st.sampled_from(["", WHO, WHO.upper()]),
-    st.sampled_from(["", GROUP, GROUP.lower() + "/", "/"]),
-    st.sampled_from(["", "contributor", "Contributor", ROLE, ROLE.upper()]),
+    **CHOICES,
 )
+subjects = st.sampled_from([WHO, SOMEBODY, GROUP])
 
 
-def covers_by_hand(one: PolicyException, rule: str, detail: Mapping[str, str]) -> bool:
+def covers_by_hand(one: PolicyException, about: Found) -> bool:
     """Whether an exception covers a finding now, by the documentation and no other way."""
+    detail = about.detail
     who = detail.get("principalId") or detail.get("previousPrincipalId", "")
     names = {detail.get("roleName", "").lower(), guid(detail.get("roleDefinitionId", ""))} - {""}
+    what = detail.get("change", detail.get("gap", ""))
     return (
-        one.rule == rule
+        one.rule == about.rule
         and one.until > NOW
+        and one.subject.lower() in ("", about.subject.id.lower())
         and one.principal.lower() in ("", who.lower())
         and (not one.scope or ("scope" in detail and ResourceId(one.scope) == ResourceId(detail["scope"])))
         and (not one.role or one.role.lower() in names)
+        and one.assignment.lower() in ("", detail.get("assignmentId", "").lower())
+        and one.what.lower() in ("", what)
     )
 
 
 @cases("exceptions")
-@given(st.lists(excepts, max_size=4), st.sampled_from(["broad-grant", "missing-grant"]), details)
+@given(st.lists(excepts, max_size=4), st.sampled_from(["broad-grant", "missing-grant"]), details, subjects)
 def test_an_exception_covers_what_it_names(
-    given_exceptions: list[PolicyException], rule: str, detail: dict[str, str]
+    given_exceptions: list[PolicyException], rule: str, detail: dict[str, str], subject: str
 ) -> None:
-    """The first that agrees in all it names covers, in any casing; one that names less covers no less."""
+    """Those that agree in all they name cover, in any casing; one that names less covers no less."""
     policy = Policy(exceptions=tuple(given_exceptions))
-    expected = next((one for one in given_exceptions if covers_by_hand(one, rule, detail)), None)
-    assert policy.excepted(rule, detail, NOW) is expected
-    if expected is not None:
-        for wider in (
-            replace(expected, principal=""),
-            replace(expected, scope=""),
-            replace(expected, role=""),
-        ):
-            assert wider.covers(rule, detail, NOW)
-        assert not expected.covers(rule, detail, expected.until)
+    who = FindingSubject("principal", subject, "")
+    about = Found(rule, "k", "high", who, "", detail, Cause("c", "o", NOW), NOW)
+    expected = tuple(one for one in given_exceptions if covers_by_hand(one, about))
+    assert policy.covering(about, NOW) == expected
+    for one in expected:
+        for name in CHOICES:
+            assert replace(one, **{name: ""}).covers(about, NOW)
+        assert not one.covers(about, one.until)
+        assert one.binds(about)
+
+
+@cases("exceptions")
+@given(policies, policies)
+def test_a_version_is_of_what_a_policy_says(own: dict[str, object], other: dict[str, object]) -> None:
+    """Two policies have one version where they say the same, whatever the order of their files."""
+    one, two = parse(toml.document(own), PACKAGED), parse(toml.document(other), PACKAGED)
+    assert (one.version == two.version) == (one == two)
+    turned = {key: _turned(value) for key, value in reversed(list(own.items()))}
+    assert parse(toml.document(turned), PACKAGED).version == one.version
+
+
+def _turned(value: object) -> object:
+    return dict(reversed(list(value.items()))) if isinstance(value, dict) else value

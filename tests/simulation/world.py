@@ -6,7 +6,7 @@ import random
 from _thread import get_ident
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
@@ -18,7 +18,7 @@ from lami.errors import LamiError, Temporary
 from lami.pace import CALM, Calm
 from lami.queries import FindingQuery
 from lami.reconcile import Report
-from lami.schedule import reconcile_now, take_baseline, take_baseline_if_none
+from lami.schedule import begin, reconcile_now, take_baseline, take_baseline_if_none
 from lami.service import Outcome
 from lami.settings import Settings, packaged_policy
 from lami.store.books import Books
@@ -163,6 +163,13 @@ class World:
         return assemble(
             self.settings, self.table, azure, self.channels, Watch(), clock, sleep, calm=self.calm
         )
+
+    def begin(self, policy: str = "", faults: tuple[str, ...] = ()) -> None:
+        """Start lami anew by a policy; with `faults` it is the last good one, and the file is wrong."""
+        good = parse(policy, packaged_policy())
+        self.settings = replace(self.settings, policy=good, policy_text=policy, policy_faults=faults)
+        self.lami = self._start()
+        begin(self.lami)
 
     # --- what lami is made to do ---
 
