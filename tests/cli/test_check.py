@@ -126,7 +126,7 @@ def test_no_identity_is_bound(claims: Cli, azure: Sandbox) -> None:
     azure.estate.put(OURS, identity="none")
     lines = claims.value("check", "claims-intake")
     assert {one["status"] for one in lines} == {"missing"}
-    assert "az functionapp identity assign" in str(lines[0]["remedy"])
+    assert "az logicapp identity assign" in str(lines[0]["remedy"])
     assert UAMI.lower() in str(lines[1]["remedy"]).lower()
     assert lines[2]["remedy"] == []
     assert claims("check", "claims-intake").exit_code == 1
