@@ -7,7 +7,7 @@ from datetime import timedelta
 from threading import Lock
 
 from lami.core.decode import MAX_BODY, split
-from lami.errors import BadEvent, LamiError
+from lami.errors import BadEvent
 from lami.schedule import begin, reconcile_if_due, take_baseline_if_none
 from lami.settings import read_for_functions
 from lami.wiring import Lami, build
@@ -22,13 +22,24 @@ class Instance:
     def __init__(self) -> None:
         self._lock = Lock()
         self._lami: Lami | None = None
+        self._beginning = Lock()
+        self._begun = False
 
     def get(self) -> Lami:
         """The lami of this process. Raises `BadSettings` as long as the settings are wrong."""
         with self._lock:
             if self._lami is None:
-                self._lami = _begun(build(read_for_functions(os.environ)))
+                self._lami = build(read_for_functions(os.environ))
             return self._lami
+
+    def _started(self) -> Lami:
+        """The lami of this process, which has begun: by its timers, since an event must wait for nothing."""
+        lami = self.get()
+        with self._beginning:
+            if not self._begun:
+                begin(lami)
+                self._begun = True
+        return lami
 
     def receive(self, event: str) -> None:
         """Handle what the trigger handed over. What is no event is counted and not asked for again."""
@@ -46,26 +57,16 @@ class Instance:
 
     def walk(self) -> None:
         """Do what is due, until nothing is or the trigger's time is nearly up: the next one goes on."""
-        lami = self.get()
+        lami = self._started()
         start = lami.clock()
         while lami.service.walk() and lami.clock() - start < _LONGEST_WALK:
             pass
 
     def reconcile(self) -> None:
         """Take the baseline if there is none; else reconcile if it is time."""
-        lami = self.get()
+        lami = self._started()
         if take_baseline_if_none(lami) is None:
             reconcile_if_due(lami)
-
-
-def _begun(lami: Lami) -> Lami:
-    """A lami that has begun; what stands in the way is met again at the next trigger."""
-    try:
-        begin(lami)
-    except LamiError:
-        lami.close()
-        raise
-    return lami
 
 
 instance = Instance()
