@@ -28,7 +28,7 @@ from lami.channels.channel import Alert, Channel
 from lami.core.model import Subject
 from lami.sandbox import IDENTITY, WORKFLOW, Sandbox, resource_id
 from lami.sandbox.faults import Fault
-from lami.schedule import take_baseline_if_none
+from lami.schedule import begin, take_baseline_if_none
 from lami.settings import Settings, read
 from lami.store.books import Books
 from lami.store.due import DueList
@@ -281,6 +281,7 @@ def struck(folder: Path, store: str, seed: int) -> Iterator[Struck]:
         settings = read(environment)
         peaceful = replace(settings, store=f"sqlite:///{folder / 'peaceful.db'}")
         with lami_on(peaceful) as lami:
+            begin(lami)
             assert take_baseline_if_none(lami) is not None
         process = Process(environment, folder / "serve.log")
         process.start()
