@@ -80,7 +80,7 @@ def digests_of(grants: Mapping[Subject, frozenset[str] | set[str]]) -> dict[Subj
 
 def of_holder(holder: IdentityHolder) -> str:
     """The digest of a holder as listed."""
-    return digests.of_holder(holder.system, holder.attached, holder.created)
+    return digests.of_holder(holder.system, holder.attached, holder.created, holder.definition)
 
 
 def line_of(one: RoleAssignment) -> str:

@@ -22,8 +22,8 @@ from lami.arm.pipeline import retry_after
 from lami.arm.read import Unreadable
 from lami.core.model import Absent, Look, Present, Unknown
 
-FAILURES = (AzureError, DeserializationError, Unreadable)
-"""All that a read may raise."""
+FAILURES = (AzureError, DeserializationError, Unreadable, RecursionError)
+"""All that a read may raise; the last where a reply is nested deeper than Python reads JSON."""
 
 _NOT_THE_RESOURCE = frozenset(
     {

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from lami.arm import definition
 from lami.arm.protocol import NotAHolder
 from lami.core.ids import ResourceId, guid
 from lami.core.model import Access, Attached, IdentityHolder, Permission, RoleAssignment, RoleDefinition
@@ -101,6 +102,7 @@ def workflow(model: WorkflowModel) -> IdentityHolder:
             },
         }
     system, attached, oddity = identity(block)
+    given = {name: each.value for name, each in (model.parameters or {}).items() if each is not None}
     return IdentityHolder(
         id=ResourceId(_text(model.id, "id")),
         kind="logicApp",
@@ -110,6 +112,8 @@ def workflow(model: WorkflowModel) -> IdentityHolder:
         changed=_utc(model.changed_time),
         tags=_tags(model.tags),
         oddity=oddity,
+        # Assumption: a listing shows `definition` and `parameters` just as a GET of the single workflow does.
+        definition=definition.read(model.definition, given),
     )
 
 

@@ -11,6 +11,8 @@ The rules:
   them is granted it. A principal that has not been heard yet lacks nothing: not known is not absent.
 - How many runs of a workflow have failed is noted while access is missing, as it was counted when somebody
   looked; where nobody could count, the last count stands.
+- What its workflow definition shows (`lami.core.posture`) is replaced by a look that is believed. Accepting
+  a finding on it makes the places that the finding names expected.
 - Accepting an `identity-churn` moves the baseline to the identities observed. Accepting a `missing-grant`
   withdraws the access, here and in the books of the principals carried.
 """
@@ -22,7 +24,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from lami.core import belief, naming, terms
+from lami.core import belief, naming, posture, terms
 from lami.core.draft import Draft, Rules
 from lami.core.ids import ResourceId
 from lami.core.messages import carried, holder_name, holder_subject
@@ -38,6 +40,7 @@ from lami.core.model import (
     HolderState,
     IdentityHolder,
     IdentityNews,
+    Part,
     Present,
     Subject,
     Term,
@@ -102,6 +105,7 @@ def _see(
     if isinstance(look, Present):
         news = not state.present or _identities(look.state) != state.observed
         news = news or look.state.created != state.created
+        news = news or look.state.definition not in (None, state.posture.shown)
         shed = look.state.system in state.granted and look.state.system != state.observed.system
         verdict = belief.present(memory, told, shown, news, draft.now, patience, returns=shed)
     else:
@@ -130,7 +134,7 @@ def _see(
 
 def _digested(state: HolderState) -> tuple[object, ...]:
     """What `lami.core.digests` makes of it: where none of this changes, nobody is owed a digest."""
-    return state.present, state.observed, state.created
+    return state.present, state.observed, state.created, state.posture.shown
 
 
 def _deleted(state: HolderState, told: belief.Told | None) -> bool:
@@ -153,6 +157,7 @@ def _gone(state: HolderState, stimulus: Stimulus, draft: Draft, newest: datetime
         gone_at=newest or draft.now,
         deleted_since=state.deleted_since or state.known,
     )
+    after = posture.gone(state, after)
     if isinstance(stimulus, Taken) and stimulus.reason:
         return _taken_anew(after, stimulus, draft)
     return after
@@ -201,7 +206,25 @@ def _shown(
         draft.say("observed", f"{draft.name} is there again", after=_words(after.observed))
     else:
         _touched(stimulus, draft, "its identities are unchanged")
+    _say_posture(state, after, draft)
     return after
+
+
+def _say_posture(before: HolderState, after: HolderState, draft: Draft) -> None:
+    """A line for what came up or went since the last look at a definition that had been seen."""
+    if before.posture.shown is None or not before.present:
+        return
+    came, went = posture.difference(before, after)
+    name = draft.name
+    if came:
+        draft.say("observed", f"the definition of {name} shows now {_some(came)}")
+    if went:
+        draft.say("observed", f"the definition of {name} no longer shows {_some(went)}")
+
+
+def _some(parts: tuple[Part, ...]) -> str:
+    more = (f"{len(parts) - 5} more",) if len(parts) > 5 else ()
+    return naming.listed((*map(posture.words, parts[:5]), *more))
 
 
 def _touched(stimulus: Stimulus, draft: Draft, outcome: str) -> None:
@@ -295,6 +318,8 @@ def _accepted(state: HolderState, stimulus: Accepted, draft: Draft) -> HolderSta
         return state
     if finding.rule == "identity-churn":
         return _baselined(state)
+    if finding.rule in posture.RULES:
+        return posture.accept(state, finding.places)
     key = finding.key.split("|")[0]
     for principal in carried(state, draft.rules.watched):
         draft.tell("carries", Subject("principal", principal))
@@ -314,7 +339,7 @@ def _taken_anew(state: HolderState, stimulus: Taken, draft: Draft) -> HolderStat
         for principal in carried(state, draft.rules.watched):
             draft.tell("carries", Subject("principal", principal))
     draft.say("accepted", f"the baseline was taken anew: {stimulus.reason}", after=_words(state.observed))
-    return _baselined(replace(state, terms=expected))
+    return posture.accept_all(_baselined(replace(state, terms=expected)))
 
 
 def _baselined(state: HolderState) -> HolderState:

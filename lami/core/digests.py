@@ -9,17 +9,21 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from lami.core.ids import ResourceId, digest
-from lami.core.model import Access, Attached, Book, HolderState, PrincipalState
+from lami.core.model import Access, Attached, Book, Definition, HolderState, PrincipalState
+from lami.core.posture import place
 from lami.core.timeline import stamp
 
 NOTHING = ""
 """The digest of a subject of which nothing is there."""
 
 
-def of_holder(system: str, attached: Iterable[Attached], created: datetime | None) -> str:
-    """Of a holder that is there: its identities and when it was created."""
+def of_holder(
+    system: str, attached: Iterable[Attached], created: datetime | None, definition: Definition | None = None
+) -> str:
+    """Of a holder that is there: its identities, when it was created, and what its definition shows."""
     identities = sorted(f"{a.identity.key}={a.principal}" for a in attached)
-    return digest("holder", system, *identities, stamp(created) if created else "")
+    shown = () if definition is None else ("definition", *sorted(map(place, definition.parts)))
+    return digest("holder", system, *identities, stamp(created) if created else "", *shown)
 
 
 def line(id: ResourceId, access: Access, created: datetime | None) -> str:
@@ -38,7 +42,9 @@ def of_book(book: Book, subscription: str) -> str:
     state = book.state
     if isinstance(state, HolderState):
         seen = state.observed
-        return of_holder(seen.system, seen.attached, state.created) if state.present else NOTHING
+        if not state.present:
+            return NOTHING
+        return of_holder(seen.system, seen.attached, state.created, state.posture.shown)
     if isinstance(state, PrincipalState):
         return of_lines(
             line(grant.id, grant.access, grant.created)

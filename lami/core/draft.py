@@ -217,7 +217,9 @@ class Draft(Struct, dict=True):
     def _report(self, settled: Settled) -> None:
         for finding in settled.opened:
             if finding.status == "open":
-                self.say("opened", finding.title + self._no_longer(finding, settled), finding=finding.id)
+                stood = "; it stood before: listed, nobody is alerted" if finding.id in settled.quiet else ""
+                why = stood or self._no_longer(finding, settled)
+                self.say("opened", finding.title + why, finding=finding.id)
         for finding in settled.suppressed:
             self.say("suppressed", finding.title + _excepted(finding), finding=finding.id)
         for finding in settled.retold:

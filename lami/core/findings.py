@@ -34,6 +34,7 @@ class Settled(Struct, frozen=True):
     open with something new to tell, `resolved` leave. `suppressed` are so since now, `uncovered` are open
     again, as they were before, since no exception covers them any longer. `waiting` is drift whose grace has
     not passed.
+    `quiet` are the ids of those opened whose drift stood when the baseline was taken.
     """
 
     findings: Mapping[str, Finding]
@@ -43,11 +44,12 @@ class Settled(Struct, frozen=True):
     waiting: tuple[Found, ...]
     suppressed: tuple[Finding, ...] = ()
     uncovered: Mapping[str, Finding] = field(default_factory=dict)
+    quiet: frozenset[str] = frozenset()
 
     @property
     def told(self) -> tuple[Finding, ...]:
         """Those that channels are to be told."""
-        return tuple(f for f in (*self.opened, *self.retold) if f.status == "open")
+        return tuple(f for f in (*self.opened, *self.retold) if f.status == "open" and f.id not in self.quiet)
 
 
 def finding_id(subject: Subject, found: Found) -> str:
@@ -70,6 +72,7 @@ def settle(
     waiting: list[Found] = []
     suppressed: list[Finding] = []
     uncovered: dict[str, Finding] = {}
+    quiet: set[str] = set()
     for found in founds:
         id = finding_id(book.subject, found)
         old = book.findings.get(id)
@@ -84,6 +87,8 @@ def settle(
             uncovered[id] = old
         if old is None or (old.status != "open" and new.status == "open"):
             opened.append(new)
+            # Only what is first listed: where an acceptance or an exception has ended, that is news.
+            quiet.update([id] if old is None and found.standing else [])
         elif new.status == "open" and new.telling != old.telling:
             retold.append(new)
     resolved = tuple(
@@ -92,7 +97,14 @@ def settle(
         if id not in findings
     )
     return Settled(
-        findings, tuple(opened), tuple(retold), resolved, tuple(waiting), tuple(suppressed), uncovered
+        findings=findings,
+        opened=tuple(opened),
+        retold=tuple(retold),
+        resolved=resolved,
+        waiting=tuple(waiting),
+        suppressed=tuple(suppressed),
+        uncovered=uncovered,
+        quiet=frozenset(quiet),
     )
 
 
@@ -105,6 +117,7 @@ def _finding(
     revision: int,
     now: datetime,
 ) -> Finding:
+    found = _as_told(found, old)
     # An acceptance is of what was told: a later, different problem is not hidden by it.
     kept = old.accepted if old and old.telling == found.telling else None
     accepted = acceptance or kept
@@ -138,8 +151,19 @@ def _finding(
         notes=found.notes,
         attack=found.attack,
         remediation=found.remediation,
+        places=found.places,
     )
     return new if new == old else replace(new, revision=revision)
+
+
+def _as_told(found: Found, old: Finding | None) -> Found:
+    """Drift of several places with what is to be told of it, and why: as before, unless a place was added."""
+    if old is None or not found.places:
+        return found
+    if set(found.places) <= set(old.places):
+        return replace(found, telling=old.telling, cause=old.cause)
+    # A place that went and is there again is new: what was told once is no measure of that, the last look is.
+    return replace(found, telling=digest(old.telling, found.telling, length=16))
 
 
 def _met(covering: Iterable[PolicyException], found: Found, old: Finding | None) -> Mapping[str, str]:

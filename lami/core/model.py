@@ -149,12 +149,39 @@ class Attached(Struct, frozen=True):
     principal: str
 
 
+PartKind = Literal["secret", "connector", "unsecured", "identity", "audience"]
+
+
+class Part(Struct, frozen=True, order=True):
+    """One thing that a workflow definition shows of secrets and identities.
+
+    `where` is the name of an action, trigger or connection (`action Get_claims`). `what` is in words of
+    lami's own, or the id of a user-assigned identity (`system` for the app's own): never text that stood
+    where a secret stands.
+    """
+
+    kind: PartKind
+    where: str
+    what: str
+
+
+class Definition(Struct, frozen=True):
+    """What a workflow definition shows, in order; never the definition itself.
+
+    `oddity` says in words what of it was not understood.
+    """
+
+    parts: tuple[Part, ...] = ()
+    oddity: str = ""
+
+
 class IdentityHolder(Struct, frozen=True):
     """A logic app (Consumption, Standard, slot) or a user-assigned identity as ARM shows it now.
 
     `system` is the principal of the system-assigned identity, or, of a user-assigned identity, its own.
     `created` and `changed` are None where the resource type tells no such time (user-assigned identities;
     sites have no `created`). `oddity` says in words what of the identity could not be understood.
+    `definition` is None where the reply shows none: of a Standard logic app, an identity, or left out.
     """
 
     id: ResourceId
@@ -165,6 +192,7 @@ class IdentityHolder(Struct, frozen=True):
     changed: datetime | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     oddity: str = ""
+    definition: Definition | None = None
 
 
 # --- what lami holds -------------------------------------------------------------------------------
@@ -340,6 +368,21 @@ class FailedRuns(Struct, frozen=True):
     more: bool = False
 
 
+class Posture(Struct, frozen=True):
+    """What is held of an app's workflow definition (`lami.core.posture`).
+
+    `shown` is what was last seen of it, None where it never was; `since` and `cause` are those of its last
+    change. `stood` and `accepted` are keys of places: what stood when the baseline was taken is listed and
+    alerts nobody, what was accepted is expected.
+    """
+
+    shown: Definition | None = None
+    since: datetime | None = None
+    cause: Cause | None = None
+    stood: frozenset[str] = frozenset()
+    accepted: frozenset[str] = frozenset()
+
+
 class HolderState(Struct, frozen=True):
     """What is held of an identity holder.
 
@@ -369,6 +412,7 @@ class HolderState(Struct, frozen=True):
     observed: Carried = Carried()
     churned_at: datetime | None = None
     churn_cause: Cause | None = None
+    posture: Posture = Posture()
     terms: Mapping[str, Term] = field(default_factory=dict)
     granted: Mapping[str, Granted] = field(default_factory=dict)
     users: Mapping[str, User] = field(default_factory=dict)
@@ -437,6 +481,10 @@ class Found(Struct, frozen=True):
     an alert said of it: a finding is told again when this changes. `since` is when the drift began: with
     a grace the finding opens only when the drift has stood that long. `holds` is the key of an access that
     the baseline must not take in while the drift stands.
+
+    `places` are the keys of where the drift stands, for a rule that has one finding of several: then the
+    finding is told again only when one is added. `standing` drift stood when the baseline was taken: its
+    finding is listed, and alerts nobody.
     """
 
     rule: str
@@ -450,6 +498,8 @@ class Found(Struct, frozen=True):
     telling: str = ""
     thread: str = ""
     holds: str = ""
+    places: tuple[str, ...] = ()
+    standing: bool = False
     notes: tuple[str, ...] = ()
     attack: tuple[str, ...] = ()
     remediation: tuple[str, ...] = ()
@@ -478,6 +528,7 @@ class Finding(Struct, frozen=True):
     `key` is the drift's (`Found.key`). `thread` ties alerts of one story together. `notes` are further
     sentences (what is stranded, what is missing). `revision` is the version of the book that last changed it.
     `met` has, by the key of each exception that covers it, what was told when they first met.
+    `places` are those of the drift as it stands (`Found.places`).
     """
 
     id: str
@@ -500,6 +551,7 @@ class Finding(Struct, frozen=True):
     notes: tuple[str, ...] = ()
     attack: tuple[str, ...] = ()
     remediation: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
 
     @property
     def actor(self) -> Actor:

@@ -20,7 +20,17 @@ from lami.core.model import SEVERITIES, Finding, Found, Severity
 from lami.core.roles import POWERS, Power
 from lami.errors import BadSettings
 
-RULES: tuple[str, ...] = ("identity-churn", "broad-grant", "orphaned-assignment", "missing-grant", "lami-gap")
+RULES: tuple[str, ...] = (
+    "identity-churn",
+    "broad-grant",
+    "orphaned-assignment",
+    "missing-grant",
+    "secret-authentication",
+    "unsecured-secret",
+    "dangling-identity",
+    "audience-mismatch",
+    "lami-gap",
+)
 """The rules that detect something today."""
 KNOWN_RULES: tuple[str, ...] = (
     *RULES,
@@ -28,10 +38,6 @@ KNOWN_RULES: tuple[str, ...] = (
     "condition-weakened",
     "shared-identity",
     "ungranted-identity",
-    "secret-authentication",
-    "unsecured-secret",
-    "dangling-identity",
-    "audience-mismatch",
 )
 """The rules of the public contract: a policy may speak of one before it detects anything."""
 CHANNELS: tuple[str, ...] = ("console", "email", "event-grid", "sentinel", "teams", "webhook")

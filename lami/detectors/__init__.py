@@ -1,16 +1,24 @@
 """The detectors, each in a file of its own; `DETECTORS` names all that are plugged in."""
 
 from lami.core.findings import Detector
+from lami.detectors.audience_mismatch import AudienceMismatch
 from lami.detectors.broad_grant import BroadGrant
+from lami.detectors.dangling_identity import DanglingIdentity
 from lami.detectors.identity_churn import IdentityChurn
 from lami.detectors.lami_gap import LamiGap
 from lami.detectors.missing_grant import MissingGrant
 from lami.detectors.orphaned_assignment import OrphanedAssignment
+from lami.detectors.secret_authentication import SecretAuthentication
+from lami.detectors.unsecured_secret import UnsecuredSecret
 
 DETECTORS: tuple[Detector, ...] = (
     IdentityChurn(),
     BroadGrant(),
     OrphanedAssignment(),
     MissingGrant(),
+    SecretAuthentication(),
+    UnsecuredSecret(),
+    DanglingIdentity(),
+    AudienceMismatch(),
     LamiGap(),
 )
