@@ -39,18 +39,17 @@ def _name(part: Part) -> str:
 def _mend(state: HolderState, parts: tuple[Part, ...]) -> tuple[str, ...]:
     if _bare(state) and len(parts) == 1:
         return ()
-    return (
-        "A Consumption app has one identity at a time: let the definition refer to the one it should have.",
-    )
+    return ("A Consumption app has one identity at a time: let the definition refer to that one.",)
 
 
 def _commands(book: Book, state: HolderState, parts: tuple[Part, ...]) -> tuple[str, ...]:
     # Where the app has an identity already, assigning another would put it in the other's place.
     if not _bare(state) or len(parts) != 1:
         return ()
-    wanted = parts[0].what
-    identity = None if wanted == posture.SYSTEM else ResourceId(wanted)
-    return (remedy.assign_identity(ResourceId(book.subject.id), identity),)
+    app, wanted = ResourceId(book.subject.id), parts[0].what
+    if wanted == posture.SYSTEM:
+        return (remedy.assign_system_identity(app),)
+    return (remedy.attach_identity(app, ResourceId(wanted)),)
 
 
 def _bare(state: HolderState) -> bool:

@@ -33,7 +33,5 @@ def _title(name: str, parts: tuple[Part, ...]) -> str:
 
 def _mend(state: HolderState, parts: tuple[Part, ...]) -> tuple[str, ...]:
     if state.observed.system or state.observed.attached:
-        return ("The app has a managed identity: let it authenticate with that where the target takes it.",)
-    return (
-        "The app has no managed identity; with one it could do without secrets where the target takes it.",
-    )
+        return ("The app has a managed identity: let it authenticate with that, where the target takes it.",)
+    return ("The app has no managed identity; with one it could do without, where the target takes it.",)

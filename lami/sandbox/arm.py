@@ -244,6 +244,7 @@ def resource_body(estate: Estate, resource: Resource) -> JsonObject:
     if identity := _identity(estate.tenant, resource):
         body["identity"] = identity
     if resource.type == WORKFLOW:
+        shown = {} if resource.definition is None else {"definition": resource.definition}
         return body | {
             "properties": {
                 "provisioningState": "Succeeded",
@@ -252,6 +253,8 @@ def resource_body(estate: Estate, resource: Resource) -> JsonObject:
                 "state": resource.state,
                 "version": f"0858{int(resource.changed.timestamp() * 1e6):016d}",
                 "accessEndpoint": "https://prod-00.westeurope.logic.azure.com:443/workflows/sandbox",
+                "parameters": resource.parameters,
+                **shown,
             }
         }
     return body | {

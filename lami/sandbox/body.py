@@ -81,6 +81,10 @@ class Body:
             raise Refused(f"{name!r} has to be an object of strings")
         return values
 
+    def object(self, name: str) -> JsonObject | None:
+        """An object of anything, or None."""
+        return self._typed(name, dict, "an object")
+
     def actor(self) -> Actor:
         """Who acts: `{"name", "kind": user|application, "upn", "id", "appId", "ip"}`; else Robin."""
         members = self._typed("actor", dict, "an object")

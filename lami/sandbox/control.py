@@ -57,9 +57,17 @@ def put_resource(parts: Parts, arguments: Arguments, body: Body) -> JsonObject:
         body.text("kind"),
         body.actor(),
     )
+    definition, parameters = body.object("definition"), body.object("parameters")
     body.done()
     made = parts.estate.put(
-        target, identity=wanted, user_assigned=user_assigned, tags=tags, kind=kind, actor=actor
+        target,
+        identity=wanted,
+        user_assigned=user_assigned,
+        tags=tags,
+        kind=kind,
+        definition=definition,
+        parameters=parameters,
+        actor=actor,
     )
     return resource_body(parts.estate, made)
 
@@ -282,7 +290,10 @@ def show_routes(parts: Parts, arguments: Arguments, body: Body) -> JsonObject:
 
 _APP = "/sandbox/<any(workflows,sites,identities):kind>/<subscription>/<group>/<name>"
 _SLOT = "/sandbox/sites/<subscription>/<group>/<name>/slots/<slot>"
-_PUT = "identity: none|system|user|both, userAssigned: [ids], tags: {}, kind (of a site), actor"
+_PUT = (
+    "identity: none|system|user|both, userAssigned: [ids], tags: {}, kind (of a site), "
+    "definition: {} and parameters: {} (of a workflow), actor"
+)
 
 ROUTES = (
     Route("GET", "/sandbox/", show_routes),

@@ -25,6 +25,7 @@ from threading import RLock
 from typing import Literal
 from uuid import UUID
 
+from lami.sandbox.definitions import PLAIN
 from lami.sandbox.model import (
     ASSIGNMENTS,
     DEFINITIONS,
@@ -111,14 +112,19 @@ class Estate:
         user_assigned: Sequence[str] = (),
         tags: Mapping[str, str] | None = None,
         kind: str | None = None,
+        definition: JsonObject | None = None,
+        parameters: JsonObject | None = None,
         actor: Actor = ROBIN,
     ) -> Resource:
         """Write a resource. What is left out (None) stays as it is; a new app has a system identity.
 
         `user_assigned` holds the ids of the identities to attach, and goes with identity `user` or `both`.
+        `definition` and `parameters` are a workflow's.
         """
         subscription, group, type_, names = split_id(identifier)
         self._known(subscription)
+        if type_ != WORKFLOW and (definition is not None or parameters is not None):
+            raise Refused("only a workflow has a definition and parameters")
         with self.lock:
             old = self.resources.get(identifier)
             if type_ == SLOT and not self.resources.get(resource_id(subscription, group, SITE, names[0])):
@@ -137,6 +143,8 @@ class Estate:
                 tags=dict(tags) if tags is not None else old.tags if old else {},
                 system=system,
                 attached=attached,
+                definition=definition or (old.definition if old else PLAIN if type_ == WORKFLOW else None),
+                parameters=parameters if parameters is not None else old.parameters if old else {},
             )
             if system:
                 self.directory[system.principal_id] = new.name
@@ -201,6 +209,8 @@ class Estate:
                 user_assigned=tuple(old.attached),
                 tags=old.tags,
                 kind=old.kind,
+                definition=old.definition,
+                parameters=old.parameters if old.type == WORKFLOW else None,
                 actor=actor,
             )
 

@@ -6,7 +6,7 @@ show a read the past (Azure is eventually consistent).
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
 from uuid import NAMESPACE_URL, uuid5
@@ -77,6 +77,7 @@ class Resource:
 
     `system` is the system-assigned identity (of a user-assigned identity resource: its own principal).
     `attached` maps ids of user-assigned identities to the principal each had when it was attached.
+    `definition` and `parameters` are a workflow's; no definition is one that is not shown.
     """
 
     id: str
@@ -89,6 +90,8 @@ class Resource:
     tags: Mapping[str, str]
     system: Principal | None
     attached: Mapping[str, Principal]
+    definition: JsonObject | None = None
+    parameters: JsonObject = field(default_factory=dict)
 
     @property
     def name(self) -> str:

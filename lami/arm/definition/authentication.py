@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from lami.arm.definition.operations import Operation, api_of
 from lami.arm.definition.reading import (
     ADDRESS,
-    PARAMETER,
+    KEPT,
     Json,
     Reading,
     host_of,
@@ -175,8 +175,10 @@ def _read_address(where: str, request: Json, reading: Reading) -> None:
             reading.add("secret", where, f"an address kept secret, from parameter {shown(parameter)}")
             return
         address = reading.flat(given)
-        if _USER.match(address):
-            reading.add("secret", where, "a password in its address")
+        if address == "{}":
+            address = given[:ADDRESS]  # what an expression makes it of may be written in it
+        elif user := _USER.match(address):
+            reading.add("secret", where, f"a password in its address{reading.source(user[0])}")
         for name, value in _QUERY.findall(address):
             _read_query(where, name, value, reading)
     for name, each in obj(request.get("queries")).items():
@@ -190,7 +192,7 @@ def _read_query(where: str, name: str, value: str, reading: Reading) -> None:
     if key not in _QUERIES or not value:
         return
     # `code` is also a plain word: only what is as long as a key, or is kept secret, is taken for one.
-    if key == "code" and not PARAMETER.search(value) and (len(value) < 20 or "{}" in value):
+    if key == "code" and not KEPT.search(value) and (len(value) < 20 or "{}" in value):
         return
     reading.add("secret", where, _QUERIES[key] + reading.source(value))
 
@@ -209,8 +211,11 @@ def _read_headers(where: str, request: Json, reading: Reading) -> None:
 
 def _authorizes(value: str) -> bool:
     """Whether an Authorization header, flat, holds a secret. A token that the run obtains is none."""
-    kept_secret = PARAMETER.search(value) is not None
-    return kept_secret or "{}" not in value or value.lstrip().lower().startswith(_FROM_A_SECRET)
+    return (
+        KEPT.search(value) is not None
+        or "{}" not in value
+        or value.lstrip().lower().startswith(_FROM_A_SECRET)
+    )
 
 
 def read_connection(name: str, connection: Json, reading: Reading) -> None:

@@ -1,7 +1,7 @@
 """One definition while it is read: its parameters, what its expressions come to, what was found in it.
 
 A text is *flat* without its expressions: a plain parameter's value stands in its place, a secure one is
-`{parameters('x')}` and whatever else is made when the workflow runs is `{}`. Nothing is put in twice, so
+`{=x}` and whatever else is made when the workflow runs is `{}`. Nothing is put in twice, so
 parameters that speak of each other don't matter.
 """
 
@@ -20,6 +20,8 @@ Json = Mapping[str, object]
 ADDRESS = 8_000
 """Characters of an address, or of a header, that are read; Azure takes fewer."""
 PARAMETER = re.compile(r"(?i)parameters\(\s{0,20}'([^']{1,200})'\s{0,20}\)")
+KEPT = re.compile(r"\{=([^{}]{1,200})\}")
+"""Where a secure parameter stands in a flat text."""
 
 _NAME = 80
 _WHOLE = re.compile(r"(?i)@\{?\s{0,20}parameters\(\s{0,20}'([^']{1,200})'\s{0,20}\)\s{0,20}\}?")
@@ -75,8 +77,8 @@ class Reading:
     def source(self, value: object) -> str:
         """Where a secret comes from, as far as can be said without the secret. Flat text will do too."""
         plain = parameter_of(value)
-        named = PARAMETER.search(flat := self.flat(value))
-        parameter = named[1].lower() if named else plain
+        named = KEPT.search(flat := self.flat(value))
+        parameter = named[1] if named else plain
         if parameter in self.secure or parameter in self.values:
             return f", from parameter {shown(parameter)}"
         return ", from an expression" if "{}" in flat else ", written in the definition"
@@ -87,7 +89,7 @@ class Reading:
         if parameter and isinstance(plain, str) and len(plain) <= MAX_LENGTH and "@" not in plain:
             return plain
         secure = self.secures(f"@{expression}")
-        return f"{{parameters('{secure}')}}" if secure else "{}"
+        return f"{{={secure.strip('{}')}}}" if secure else "{}"
 
 
 def parameter_of(value: object) -> str:
