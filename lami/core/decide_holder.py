@@ -188,6 +188,7 @@ def _shown(
         systems=state.systems + (bool(shown.system) and shown.system not in state.granted),
         observed=_identities(shown),
     )
+    after = posture.looked_at(state, after, shown.definition, draft.cause, draft.now)
     if not state.known:
         draft.say(
             "observed", f"{draft.name} is seen for the first time: its baseline", after=_words(after.observed)
@@ -215,7 +216,7 @@ def _say_posture(before: HolderState, after: HolderState, draft: Draft) -> None:
     if before.posture.shown is None or not before.present:
         return
     came, went = posture.difference(before, after)
-    name = draft.name
+    name = naming.subject_of(draft.book).name
     if came:
         draft.say("observed", f"the definition of {name} shows now {_some(came)}")
     if went:
