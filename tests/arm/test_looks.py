@@ -328,3 +328,48 @@ def test_what_has_no_runs_is_not_asked_for_any(azure: Scripted, arm: Arm, id: st
     """Only a Consumption logic app's runs are in Azure Resource Manager."""
     assert isinstance(arm.failed_runs(ResourceId(id), SINCE, UNTIL), Unknown)
     assert not azure.asked
+
+
+def test_a_workflow_shows_its_definition(azure: Scripted, arm: Arm) -> None:
+    """Definition and parameters come with the one GET and with the listing, and show the same in both."""
+    basic = {"type": "Http", "inputs": {"authentication": {"type": "Basic", "password": "p"}}}
+    body = replies.workflow()
+    body["properties"]["definition"] = {"actions": {"Send": basic}}
+    body["properties"]["parameters"] = {"$connections": {"value": {"sql": {"id": "/x/managedApis/sql"}}}}
+    azure.says[WORKFLOW.lower()] = Reply(body)
+    azure.says[f"{replies.ROOT}/providers/microsoft.logic/workflows".lower()] = Reply(replies.page(body))
+    seen = _look(arm, WORKFLOW)
+    assert isinstance(seen, Present)
+    assert isinstance(seen.state, IdentityHolder)
+    assert seen.state.definition is not None
+    assert [(part.kind, part.where) for part in seen.state.definition.parts] == [
+        ("connector", "connection sql"),
+        ("secret", "action Send"),
+    ]
+    listed = next(iter(arm.holders_in(replies.SUBSCRIPTION)))
+    assert listed == seen.state
+
+
+def test_a_workflow_without_a_definition_in_the_reply(azure: Scripted, arm: Arm) -> None:
+    """What the reply leaves out is not known, which is not the same as an empty definition."""
+    azure.says[WORKFLOW.lower()] = Reply(replies.workflow())
+    seen = _look(arm, WORKFLOW)
+    assert isinstance(seen, Present)
+    assert isinstance(seen.state, IdentityHolder)
+    assert seen.state.definition is None
+
+
+@pytest.mark.parametrize("parameters", ["text", [1], {"x": "text"}])
+def test_parameters_of_another_shape(azure: Scripted, arm: Arm, parameters: object) -> None:
+    """A reply that is not what the API describes says nothing, of the identity neither."""
+    body = replies.workflow(identity=replies.system())
+    body["properties"]["parameters"] = parameters
+    azure.says[WORKFLOW.lower()] = Reply(body)
+    assert "unexpected shape" in _unknown(arm, WORKFLOW).reason
+
+
+def test_a_reply_nested_beyond_reading(azure: Scripted, arm: Arm) -> None:
+    """JSON that is nested deeper than Python reads is an unknown, and no crash."""
+    deep = b'{"a":' * 100_000 + b"1" + b"}" * 100_000
+    azure.says[WORKFLOW.lower()] = Reply(b'{"properties":{"definition":' + deep + b"}}")
+    assert "could not read" in _unknown(arm, WORKFLOW).reason

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -35,6 +36,11 @@ def found(key: str = "k", rule: str = "broad-grant", since: datetime = NOW, tell
     """Drift that a detector objects to."""
     who = FindingSubject("principal", P1, "claims-intake")
     return Found(rule, key, "high", who, f"title of {key}", DETAIL, cause(), since, telling)
+
+
+def placed(*places: str, standing: bool = False) -> Found:
+    """Drift that stands in these places."""
+    return replace(found(telling=" ".join(places)), places=places, standing=standing)
 
 
 def settled(
@@ -262,3 +268,39 @@ def test_an_acceptance_goes_before_an_exception(until: datetime | None) -> None:
     (id,) = first.findings
     after = settled(found(), before=first.findings, accepted={id: acceptance(until)}, by=EXCEPTED, revision=2)
     assert after.findings[id].status == "accepted"
+
+
+def test_standing_drift_is_listed_and_not_told() -> None:
+    """It opens, and nobody is told; whoever accepted it until a time is told when that has passed."""
+    first = settled(placed("a", standing=True))
+    assert ids(first.opened) == {"k"}
+    assert first.told == ()
+    id = first.opened[0].id
+    accepted = settled(
+        placed("a", standing=True), before=first.findings, accepted={id: acceptance(at(60))}, revision=2
+    )
+    again = settled(placed("a", standing=True), before=accepted.findings, revision=3, now=at(61))
+    assert ids(again.told) == {"k"}
+
+
+@given(st.lists(st.sets(st.sampled_from("abc"), min_size=1), min_size=2, max_size=6))
+def test_places_are_told_when_one_is_added(steps: list[set[str]]) -> None:
+    """Told once at first, then whenever there is a place that the last look had not; never for one less."""
+    now = settled(placed(*sorted(steps[0])))
+    assert ids(now.told) == {"k"}
+    for number, (was, places) in enumerate(pairwise(steps), 2):
+        before = now.findings
+        now = settled(placed(*sorted(places)), before=before, revision=number, now=at(number))
+        assert ids(now.told) == ({"k"} if places - was else set())
+        tellings = {one.telling for all in (before, now.findings) for one in all.values()}
+        assert len(tellings) == (2 if places - was else 1)
+
+
+def test_an_acceptance_covers_the_places_it_was_of() -> None:
+    """Fewer places stay accepted; one more opens the finding again."""
+    first = settled(placed("a", "b"))
+    id = first.opened[0].id
+    kept = settled(placed("a"), before=first.findings, accepted={id: acceptance(at(600))}, revision=2)
+    assert [f.status for f in kept.findings.values()] == ["accepted"]
+    more = settled(placed("a", "c"), before=kept.findings, revision=3)
+    assert [f.status for f in more.told] == ["open"]

@@ -39,6 +39,7 @@ SHARES = {
     "grid events": 80,
     "wording": 300,
     "commands": 200,
+    "definitions": 400,
 }
 """Cases of each property in CI; a case of a machine is a whole run of some dozens of steps."""
 STEPS = 30

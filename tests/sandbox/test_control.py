@@ -3,6 +3,7 @@
 import pytest
 import requests
 
+from lami.sandbox.definitions import CARELESS
 from tests.sandbox.support import control, vault, workflow
 
 
@@ -148,3 +149,18 @@ def test_documentation_names_every_route(azure):
     assert "simulation" in told["simulation"]
     assert all(route["does"] for route in told["routes"])
     assert "simulation" in azure.banner()
+
+
+def test_a_workflow_has_a_definition(azure):
+    """A new one is plain; one that is put stays over deployments and recreations; only workflows have one."""
+    at = f"{azure.subscription}/rg-claims"
+    app = f"/sandbox/workflows/{at}/claims-intake"
+    plain = control(azure, "PUT", app, {}).json()["properties"]
+    assert (set(plain["definition"]["actions"]), plain["parameters"]) == ({"Note", "Answer"}, {})
+    given = {"definition": CARELESS, "parameters": {"p": {"value": 1}}}
+    control(azure, "PUT", app, given)
+    control(azure, "PUT", app, {"tags": {"release": "2"}})
+    again = control(azure, "POST", app + "/recreate").json()["properties"]
+    assert (again["definition"], again["parameters"]) == (CARELESS, {"p": {"value": 1}})
+    refused = control(azure, "PUT", f"/sandbox/identities/{at}/id-claims", {"definition": {"actions": {}}})
+    assert refused.status_code == 400
