@@ -30,6 +30,12 @@ BLIND_SPOTS: tuple[BlindSpot, ...] = (
         "replace them by the managed identity, or by Key Vault references",
     ),
     BlindSpot(
+        "Workflow definitions of Standard logic apps",
+        "they are files of the site, which Azure Resource Manager does not show; only those of Consumption "
+        "apps are read",
+        "review workflow.json and connections.json where they are kept, for secrets and identities",
+    ),
+    BlindSpot(
         "Group membership",
         "it is kept in Entra ID: who joins a group gains what the group holds, and no event tells lami",
         "grant to identities rather than to groups, or review groups in Entra ID",

@@ -216,11 +216,10 @@ def _say_posture(before: HolderState, after: HolderState, draft: Draft) -> None:
     if before.posture.shown is None or not before.present:
         return
     came, went = posture.difference(before, after)
-    name = naming.subject_of(draft.book).name
     if came:
-        draft.say("observed", f"the definition of {name} shows now {_some(came)}")
+        draft.say("observed", f"the definition of {draft.name} shows now {_some(came)}")
     if went:
-        draft.say("observed", f"the definition of {name} no longer shows {_some(went)}")
+        draft.say("observed", f"the definition of {draft.name} no longer shows {_some(went)}")
 
 
 def _some(parts: tuple[Part, ...]) -> str:
