@@ -11,6 +11,7 @@ from _thread import get_ident
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import TypeVar
 
 from msgspec import Struct, field
@@ -22,15 +23,18 @@ from lami.core.model import (
     Absent,
     Access,
     Attached,
+    Definition,
     FailedRuns,
     IdentityHolder,
     Look,
+    Part,
     Permission,
     Present,
     RoleAssignment,
     RoleDefinition,
     Unknown,
 )
+from lami.core.posture import SYSTEM
 from lami.core.timeline import stamp
 from tests.simulation.trouble import Trouble
 
@@ -96,6 +100,15 @@ def queue_scope(number: int, sub: str = SUB) -> ResourceId:
     )
 
 
+PASSWORDS = tuple(Part("secret", f"action {name}", "a password (Basic)") for name in "ABC")
+REFERRING = Part("identity", "action A", SYSTEM)
+DEFINITIONS = tuple(
+    Definition(parts)
+    for parts in ((), PASSWORDS[:1], PASSWORDS[:2], PASSWORDS[1:], (REFERRING,), (REFERRING, *PASSWORDS[:1]))
+)
+"""What workflows show, in the order of `Part`."""
+
+
 class _State(Struct, frozen=True):
     holders: dict[ResourceId, IdentityHolder] = field(default_factory=dict)
     assignments: dict[ResourceId, RoleAssignment] = field(default_factory=dict)
@@ -124,6 +137,9 @@ class SimulatedAzure:
         self.shed: dict[ResourceId, list[str]] = {}
         """The principals that a holder had before, the last one last."""
         self.events: list[dict[str, object]] = []
+        self.defines = False
+        """Whether logic apps have definitions, which change with some of their writes."""
+        self._definitions = random.Random(~seed)  # a stream of its own: what else happens stays as it is
         self._past: list[tuple[datetime, _State]] = [(START - timedelta(days=1), _State())]
 
     # --- the clock ---
@@ -148,6 +164,7 @@ class SimulatedAzure:
         links = old.attached if old and attached is None else self._attached(attached or ())
         created = old.created if old else now
         new = IdentityHolder(id, "logicApp", self_assigned, links, created, now)
+        new = replace(new, definition=self._defined(new))
         self._write(replace(self.present, holders={**self.present.holders, id: new}))
         self._event(id, "Microsoft.Logic/workflows/write")
         return self_assigned
@@ -285,7 +302,7 @@ class SimulatedAzure:
     def put(self, holder: IdentityHolder, operation: str) -> None:
         """Write a holder just as given, and tell of it."""
         now = self._tick()
-        new = replace(holder, created=holder.created or now, changed=now)
+        new = replace(holder, created=holder.created or now, changed=now, definition=self._defined(holder))
         self._write(replace(self.present, holders={**self.present.holders, holder.id: new}))
         self._event(holder.id, operation)
 
@@ -294,6 +311,29 @@ class SimulatedAzure:
         self._event(id, operation)
 
     # --- inside ---
+
+    def _defined(self, holder: IdentityHolder) -> Definition | None:
+        """The definition that a write leaves: mostly the one that there was."""
+        old = self.present.holders.get(holder.id)
+        if not self.defines or holder.kind != "logicApp":
+            return holder.definition
+        if old is not None and old.definition is not None and self._definitions.random() < 0.7:
+            return old.definition
+        return self._definitions.choice(DEFINITIONS)
+
+    def shown(self, id: ResourceId, until: datetime) -> set[Part]:
+        """All that an app's definitions have shown up to a time."""
+        found: set[Part] = set()
+        for at, state in self._past:
+            holder = state.holders.get(id)
+            if at <= until and holder is not None and holder.definition is not None:
+                found |= set(holder.definition.parts)
+        return found
+
+    def was_deleted(self, id: ResourceId) -> bool:
+        """Whether a holder was there and then was not."""
+        there = [id in state.holders for _, state in self._past]
+        return any(was and not now for was, now in pairwise(there))
 
     def _read(self) -> Unknown | None:
         self.trouble.step()

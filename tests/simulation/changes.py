@@ -47,6 +47,7 @@ class Changes:
 
     def begin(self) -> None:
         """The estate as it stands before anybody watches it."""
+        self.azure.defines = True
         kinds = [*NARROW_KINDS, *(UNANNOUNCED * self.unannounced), *(WIDE_KINDS * self.wide)]
         if self.random.random() < 0.6:
             # A few kinds, again and again on the same: what goes wrong between two of them shows sooner.

@@ -25,6 +25,7 @@ from lami.core.model import (
     Subject,
     Term,
 )
+from lami.core.posture import place
 from lami.core.timeline import broken as broken_chain
 from lami.store import rows
 from lami.store.books import Books
@@ -119,6 +120,8 @@ def _unequal(held: Held) -> Iterator[str]:
         seen = state.observed.system, [(a.identity.key, a.principal) for a in state.observed.attached]
         if real != seen or state.present != (now is not None):
             yield f"{id.name}: holds {_brief(seen)}, ARM {_brief(real)}"
+        if now is not None and state.posture.shown != now.definition:
+            yield f"{id.name}: holds the definition {state.posture.shown}, ARM {now.definition}"
     principals = held.principals.keys() | {one.principal for one in present.assignments.values()}
     for principal in principals:
         real_keys = {i.key for i, a in present.assignments.items() if a.principal == principal}
@@ -156,6 +159,8 @@ def _findings(held: Held) -> Iterator[str]:
         if carries:
             missing = sum(term.expected and key not in given for key, term in state.terms.items())
             expected["missing-grant", id.key] += missing
+        for rule in _objected(held, id):
+            expected[rule, id.key] += 1
         assert book.subject.key == id.key
     for one in real:
         if one.principal not in held.principals:
@@ -184,6 +189,16 @@ def _findings(held: Held) -> Iterator[str]:
             yield f"{finding.title} is {finding.status}, and its acceptance ends {until}"
         if finding.status == "accepted" and finding.id not in held.world.operator.accepted:
             yield f"{finding.title} was never accepted"
+
+
+def _objected(held: Held, id: ResourceId) -> set[str]:
+    """The rules that object to what an app's definition shows now, but for what is accepted."""
+    now, accepted = held.world.azure.present.holders.get(id), held.holder(id).posture.accepted
+    shown = now.definition.parts if now is not None and now.definition is not None else ()
+    left = [part for part in shown if place(part) not in accepted]
+    rules = {"secret-authentication"} if any(part.kind == "secret" for part in left) else set()
+    dangles = any(part.kind == "identity" for part in left) and now is not None and not now.system
+    return rules | {"dangling-identity"} if dangles else rules
 
 
 def _churned(state: HolderState) -> bool:
@@ -292,6 +307,21 @@ def _covers(mine: Mapping[str, Term], theirs: Mapping[str, Term]) -> bool:
     return all(key in mine and mine[key].count >= term.count for key, term in theirs.items())
 
 
+def _no_news(held: Held) -> Iterator[str]:
+    """What stood was shown at first, or by an app that went; what is accepted, somebody accepted."""
+    azure = held.world.azure
+    for id, book in held.holders.items():
+        posture = held.holder(id).posture
+        first = next((e.at for e in held.entries[book.subject] if "for the first time" in e.text), None)
+        at_first = {place(part) for part in azure.shown(id, first)} if first is not None else set()
+        if posture.stood - at_first and not azure.was_deleted(id):
+            yield f"{id.name} showed less at first than what is held to have stood"
+        if posture.accepted:
+            rules = {f.rule for f in held.findings.values() if f.id in held.world.operator.accepted}
+            if not rules & {"secret-authentication", "dangling-identity"}:
+                yield f"{id.name} expects what its definition shows, and nobody accepted it"
+
+
 # --- alerts ----------------------------------------------------------------------------------------
 
 
@@ -302,12 +332,18 @@ def _untold(held: Held) -> Iterator[str]:
         told = set(channel.told)
         last = {telling.finding: telling.at for telling in channel.tellings}
         for finding in held.findings.values():
-            if finding.status != "open":
+            if finding.status != "open" or _stood(held, finding):
                 continue
             if (finding.id, finding.telling) not in told:
                 yield f"{finding.rule} {finding.title}: {channel.name} was never told"
             elif finding.id in opened and last[finding.id] < opened[finding.id]:
                 yield f"{finding.rule} {finding.title}: {channel.name} was not told again"
+
+
+def _stood(held: Held, finding: Finding) -> bool:
+    """Whether it only lists what stood at first, or in an app that went."""
+    stood = held.holder(ResourceId(finding.subject.id)).posture.stood if finding.places else frozenset()
+    return bool(finding.places) and stood.issuperset(finding.places)
 
 
 def _told_twice(held: Held) -> Iterator[str]:
@@ -508,6 +544,7 @@ CHECKS: tuple[Check, ...] = (
     _blind,
     _expected,
     _disagreeing,
+    _no_news,
     _untold,
     _told_twice,
     _explained,

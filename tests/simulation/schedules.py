@@ -183,7 +183,11 @@ def _begin(world: World, changes: Changes, faults: Faults) -> None:
     for id, holder in world.azure.present.holders.items():
         world.at_first[id] = {one.access.key for one in grants if one.principal == holder.system}
     world.wrong += [f"at first: {wrong}" for wrong in promises.broken(world)]
-    world.wrong += [f"{finding.title}: it stood before" for finding in world.findings()]
+    world.wrong += [
+        f"{finding.title}: it stood before"
+        for finding in world.findings()
+        if not finding.places  # what a definition shows is listed
+    ]
 
 
 def _go_wrong(world: World, faults: Faults) -> None:
