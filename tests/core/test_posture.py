@@ -224,6 +224,16 @@ def test_a_listing_shows_what_changed() -> None:
         assert of_holder(listed.system, listed.attached, listed.created, other) != held
 
 
+def test_another_definition_is_another_digest() -> None:
+    """Reconcile compares what was last seen: so it is written anew where the definition shows something else."""
+    before = seen(A)
+    for parts, owed in (((A,), ()), ((B,), (SUB,)), ((), (SUB,))):
+        event = told(workflow(), time=at(60), id="event-1")
+        decision = holder_step(before, event, app(*parts, minute=1), at(60))
+        assert decision.owed is None or decision.owed.index is not None
+        assert (decision.owed.index.digests if decision.owed and decision.owed.index else ()) == owed
+
+
 def test_only_apps_have_a_posture() -> None:
     """A principal's book, and a holder that was never seen, have none."""
     book = make_holder(HolderState())
@@ -234,6 +244,6 @@ def test_an_older_look_does_not_bring_a_definition_back() -> None:
     """A replica that lags shows the past: what it shows of the definition is not believed."""
     before = seen(book=seen(A), minute=5)
     event = told(workflow(), time=at(310), id="late")
-    decision = holder_step(before, event, app(A, minute=0), at(310))
+    decision = holder_step(before, event, app(A, minute=4.5), at(310))
     assert decision.doubt
     assert decision.book.findings == {}

@@ -330,6 +330,11 @@ class SimulatedAzure:
                 found |= set(holder.definition.parts)
         return found
 
+    def never_redefined(self, id: ResourceId) -> bool:
+        """Whether an app has always shown the same."""
+        holders = [state.holders[id] for _, state in self._past if id in state.holders]
+        return all(holder.definition == holders[0].definition for holder in holders)
+
     def was_deleted(self, id: ResourceId) -> bool:
         """Whether a holder was there and then was not."""
         there = [id in state.holders for _, state in self._past]

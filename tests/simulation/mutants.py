@@ -22,7 +22,17 @@ from types import FunctionType
 from typing import cast
 
 from lami import handling, listing, routing
-from lami.core import belief, decide_holder, decide_principal, decide_role, messages, terms
+from lami.core import (
+    belief,
+    decide_holder,
+    decide_principal,
+    decide_role,
+    digests,
+    findings,
+    messages,
+    posture,
+    terms,
+)
 from lami.core import draft as drafts
 from lami.core.model import PrincipalState
 from lami.drain import Drain
@@ -347,6 +357,7 @@ MUTANTS: tuple[Mutant, ...] = (
         (("if (subject, owed.id) not in around.met:", "if False:"),),
         "workers that crash",
         wide=True,
+        seed=996,
     ),
     Mutant(
         "alerts told without a claim",
@@ -437,6 +448,26 @@ MUTANTS: tuple[Mutant, ...] = (
         "none",
         wide=True,
     ),
+    # --- what a definition shows ---
+    Mutant(
+        "what stood at first is told",
+        findings.settle,
+        (("[id] if old is None and found.standing else []", "[]"),),
+        "none",
+    ),
+    Mutant(
+        "a digest without the definition",
+        digests.of_holder,
+        (("() if definition is None else", "() if definition is not None else"), ("definition.parts", "()")),
+        "loss",
+        seed=106,
+    ),
+    Mutant(
+        "what was accepted forgotten",
+        posture.accept,
+        (("state.posture.accepted.union(places)", "state.posture.accepted"),),
+        "operator",
+    ),
     # --- reconcile and baseline ---
     Mutant(
         "a run of reconcile without its due row",
@@ -483,6 +514,9 @@ MUTANTS: tuple[Mutant, ...] = (
   later look (`lami.core.belief.absent`, `seen_since`), and a write that was told and not seen owes one of its
   own (`DOUBT`). So the absence is corrected. The mutant of that code is "look later not owed where the stamp
   leaves it open"; for a state that is there, the rule has its own.
+- *A definition that is no news* to what is believed, and *another definition without a new digest*: the first is mended by
+  the later look that is owed, the second takes a definition that comes, goes and was not told of, twice over.
+  `tests/core/test_posture.py` has both.
 """
 
 

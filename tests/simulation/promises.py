@@ -310,12 +310,18 @@ def _covers(mine: Mapping[str, Term], theirs: Mapping[str, Term]) -> bool:
 def _no_news(held: Held) -> Iterator[str]:
     """What stood was shown at first, or by an app that went; what is accepted, somebody accepted."""
     azure = held.world.azure
+    told = {id for channel in held.world.channels for id, _ in channel.told}
     for id, book in held.holders.items():
         posture = held.holder(id).posture
         first = next((e.at for e in held.entries[book.subject] if "for the first time" in e.text), None)
         at_first = {place(part) for part in azure.shown(id, first)} if first is not None else set()
         if posture.stood - at_first and not azure.was_deleted(id):
             yield f"{id.name} showed less at first than what is held to have stood"
+        if azure.never_redefined(id):
+            for finding in held.findings.values():
+                about = finding.rule == "secret-authentication" and finding.subject.id.lower() == id.key
+                if about and finding.id in told and finding.id not in held.world.operator.accepted:
+                    yield f"{finding.title}: it always stood, and was told"
         if posture.accepted:
             rules = {f.rule for f in held.findings.values() if f.id in held.world.operator.accepted}
             if not rules & {"secret-authentication", "dangling-identity"}:
