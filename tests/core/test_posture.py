@@ -225,13 +225,14 @@ def test_a_listing_shows_what_changed() -> None:
 
 
 def test_another_definition_is_another_digest() -> None:
-    """Reconcile compares what was last seen: so it is written anew where the definition shows something else."""
+    """Reconcile compares what was last seen: it is written anew with another definition."""
     before = seen(A)
     for parts, owed in (((A,), ()), ((B,), (SUB,)), ((), (SUB,))):
         event = told(workflow(), time=at(60), id="event-1")
         decision = holder_step(before, event, app(*parts, minute=1), at(60))
-        assert decision.owed is None or decision.owed.index is not None
-        assert (decision.owed.index.digests if decision.owed and decision.owed.index else ()) == owed
+        assert decision.owed is not None
+        assert decision.owed.index is not None
+        assert decision.owed.index.digests == owed
 
 
 def test_only_apps_have_a_posture() -> None:

@@ -514,8 +514,8 @@ MUTANTS: tuple[Mutant, ...] = (
   later look (`lami.core.belief.absent`, `seen_since`), and a write that was told and not seen owes one of its
   own (`DOUBT`). So the absence is corrected. The mutant of that code is "look later not owed where the stamp
   leaves it open"; for a state that is there, the rule has its own.
-- *A definition that is no news* to what is believed, and *another definition without a new digest*: the first is mended by
-  the later look that is owed, the second takes a definition that comes, goes and was not told of, twice over.
+- *A definition that is no news* to what is believed, and *another definition without a new digest*: the first
+  is mended by the later look that is owed, the second takes one that is told of and its undoing that is not.
   `tests/core/test_posture.py` has both.
 """
 
