@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from lami.arm.protocol import NotAHolder
 from lami.core.ids import ResourceId, guid
 from lami.core.model import Access, Attached, IdentityHolder, Permission, RoleAssignment, RoleDefinition
-from lami.errors import Temporary
+from lami.rest.unreadable import Unreadable
 
 if TYPE_CHECKING:
     from azure.mgmt.authorization.v2022_04_01.models import RoleAssignment as AssignmentModel
@@ -23,10 +23,6 @@ if TYPE_CHECKING:
 Json = Mapping[str, object]
 
 _IDENTITY_TYPES = frozenset({"systemassigned", "userassigned", "none"})
-
-
-class Unreadable(Temporary):
-    """ARM's reply is not what its documentation describes; the message says in what."""
 
 
 def definition_of(model: AssignmentModel) -> ResourceId:
