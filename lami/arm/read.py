@@ -33,13 +33,18 @@ def definition_of(model: AssignmentModel) -> ResourceId:
 
 
 def assignment(model: AssignmentModel, role: RoleDefinition) -> RoleAssignment:
-    """A role assignment with its role. A missing principal type (as for a foreign one) is empty."""
+    """A role assignment with its role.
+
+    The principal type is empty where it is missing, and where the identity is delegated by another tenant:
+    that principal may be in the other one's directory, and is not to be looked for in this one's.
+    """
+    # Assumption: an assignment to another tenant's identity that has a type of ours names its delegate.
     if not model.id or not model.scope or not model.principal_id:
         raise Unreadable("the role assignment lacks its id, principal or scope")
     return RoleAssignment(
         id=ResourceId(model.id),
         principal=_principal(model.principal_id),
-        principal_type=model.principal_type or "",
+        principal_type="" if model.delegated_managed_identity_resource_id else model.principal_type or "",
         access=Access(role.id, ResourceId(model.scope), (model.condition or "").strip()),
         role=role,
         created=_utc(model.created_on),

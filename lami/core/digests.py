@@ -9,11 +9,13 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from lami.core.ids import ResourceId, digest
-from lami.core.model import Access, Attached, Book, HolderState, PrincipalState
+from lami.core.model import Access, Attached, Book, HolderState, PrincipalState, Standing
 from lami.core.timeline import stamp
 
 NOTHING = ""
 """The digest of a subject of which nothing is there."""
+DIRECTORY = "directory"
+"""In a subscription's place: what the directory last said of a principal, but for that it is alive."""
 
 
 def of_holder(system: str, attached: Iterable[Attached], created: datetime | None) -> str:
@@ -33,13 +35,20 @@ def of_lines(lines: Iterable[str]) -> str:
     return digest("grants", *ordered) if ordered else NOTHING
 
 
+def of_standing(standing: Standing | None) -> str:
+    """Of what the directory last said of a principal, in one word."""
+    return NOTHING if standing is None or standing.said == "alive" else standing.said
+
+
 def of_book(book: Book, subscription: str) -> str:
-    """Of what a book holds as observed in one subscription (empty text: above all subscriptions)."""
+    """Of what a book holds as observed in one subscription, above all of them (`""`), or in `DIRECTORY`."""
     state = book.state
     if isinstance(state, HolderState):
         seen = state.observed
         return of_holder(seen.system, seen.attached, state.created) if state.present else NOTHING
     if isinstance(state, PrincipalState):
+        if subscription == DIRECTORY:
+            return of_standing(state.standing)
         return of_lines(
             line(grant.id, grant.access, grant.created)
             for grant in state.grants.values()
