@@ -34,8 +34,8 @@ log = logging.getLogger(__name__)
 GAP = "directory"
 """The key of the gap that is open while the directory does not answer."""
 _BLIND = (
-    "lami cannot tell which principals are gone from Entra ID and leave access behind: Microsoft Graph does not "
-    "say; grant lami's identity Directory.Read.All, or unset LAMI_GRAPH_ENDPOINT"
+    "lami cannot tell which principals are gone from Entra ID and leave access behind: Microsoft Graph does "
+    "not say; grant lami's identity Directory.Read.All, or unset LAMI_GRAPH_ENDPOINT"
 )
 WITNESSES = 5
 """How many principals that must be alive are in each question: one of them may have gone just now."""

@@ -49,8 +49,9 @@ _GRAPH_FAILURES = _FAILURES | {
 class Sandbox:
     """A small Azure: `with Sandbox(port=0, seed=7) as azure: azure.url`.
 
-    `estate`, `directory`, `faults`, `grid` and the sinks `teams`, `topic`, `mail` are the same that the control
-    API works on; `reads` is the log of requests to ARM and Graph. `scale` shortens Event Grid's retry schedule.
+    `estate`, `directory`, `faults`, `grid` and the sinks `teams`, `topic`, `mail` are the same that the
+    control API works on; `reads` is the log of requests to ARM and Graph. `scale` shortens Event Grid's retry
+    schedule.
     """
 
     def __init__(
