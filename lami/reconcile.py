@@ -18,15 +18,16 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from lami.census import Census, Counted
+from lami.census import GAP, Census, Counted
 from lami.core.digests import DIRECTORY
 from lami.core.model import Actor, Cause, Subject, Unknown
 from lami.core.stimuli import Reconciled
 from lami.drain import Drain
 from lami.enacting import Enactor
 from lami.errors import Temporary
-from lami.gaps import Gaps
+from lami.gaps import LASTING, Gaps
 from lami.handling import Tools
 from lami.listing import Grants, digests_of, list_above, list_subscription, unlike
 from lami.runs import RUN_LEASE, Handler, Listener, Progress, Report, Tally
@@ -88,9 +89,11 @@ class Reconciler:
             self._reconcile(going, subscription, part, len(subscriptions), above)
         if whole:
             self._compare_above(going, above)
-        if DIRECTORY in more:
-            going.progress(Progress(0, 0, "asking the directory"))
-            self._ask_directory(going)
+        if self._census is None:
+            # Nobody is asked (any longer), and so nobody fails to answer.
+            going.tally.add(self._gaps.close(GAP, going.handler.cause))
+        elif DIRECTORY in more:
+            self._ask_last(going)
         report = going.tally.report()
         if whole and not report.partial:
             self._enactor.review(going.handler.cause)
@@ -109,18 +112,28 @@ class Reconciler:
         self._compare_above(going, above)
         return going.tally.report()
 
+    def _ask_last(self, going: _Run) -> None:
+        going.progress(Progress(0, 0, "asking the directory"))
+        counted = self._ask_directory(going)
+        if counted.unknown and not counted.denied:
+            # It may answer soon, and the next run is hours away.
+            wait = max(LASTING, timedelta(seconds=counted.retry_after or 0))
+            going.leases.put_off(DIRECTORY, wait)
+        else:
+            going.leases.done(DIRECTORY)
+
     def _resume_directory(self, run: str) -> Report:
         going = self._begin(run, (DIRECTORY,), lambda progress: None)
         counted = self._ask_directory(going)
+        going.leases.done(DIRECTORY)
         if counted.unknown:
             raise Temporary(going.tally.directory, counted.retry_after)
         return going.tally.report()
 
     def _ask_directory(self, going: _Run) -> Counted:
-        """Ask about everybody. Where it is not answered in full, the next run asks again."""
+        """Ask about everybody, and say in the report where it is not answered in full."""
         counted = self._census.run(going.tally, going.leases.renew) if self._census else Counted()
         going.tally.directory = counted.why
-        going.leases.done(DIRECTORY)
         return counted
 
     def _begin(self, run: str, places: Sequence[str], progress: Listener) -> _Run:
@@ -219,6 +232,11 @@ class _Leases:
     def done(self, place: str) -> None:
         """Cross one off."""
         self._due.done(self._held.pop(place))
+
+    def put_off(self, place: str, wait: timedelta) -> None:
+        """Leave one to whoever walks the list, once this time has passed."""
+        held = self._held.pop(place)
+        self._due.postpone(held, replace(held, at=self._tools.clock() + wait))
 
     def _fresh(self, places: Sequence[str], now: datetime) -> dict[str, Due]:
         return {one: Due(now + RUN_LEASE, "reconcile", self._cause, resource=one) for one in places}

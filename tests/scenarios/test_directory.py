@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -246,6 +246,22 @@ def test_a_failing_graph_is_a_gap_and_no_orphan(
     assert len(world.orphans()) == 1
 
 
+def test_a_graph_that_is_down_is_asked_again_before_the_next_run(
+    world: Estate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A moment's failure is no finding, ten minutes' are; the walker asks until it answers."""
+    monkeypatch.setattr("azure.core.pipeline.transport.RequestsTransport.sleep", lambda self, seconds: None)
+    world.azure.faults.add(Fault(path=GRAPH, status=503))
+    world.reconcile()
+    assert world.gap() == ""
+    world.wait(timedelta(minutes=10, seconds=2))
+    assert "Microsoft Graph answered 503" in world.gap()
+    world.azure.faults.clear()
+    world.wait(timedelta(minutes=1))
+    assert world.open() == []
+    assert world.lami.queries.health([world.azure.subscription]).due == 0
+
+
 def test_a_failure_at_the_second_question_waits(world: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
     """The walker puts it off, as Graph said, and asks again by itself."""
     monkeypatch.setattr("azure.core.pipeline.transport.RequestsTransport.sleep", lambda self, seconds: None)
@@ -348,6 +364,18 @@ def test_a_run_that_dies_while_asking_is_done_again(world: Estate, monkeypatch: 
     assert len(world.orphans()) == 1
     world.wait(timedelta(hours=3))
     assert world.lami.queries.health([world.azure.subscription]).due == 0
+
+
+def test_unsetting_the_endpoint_ends_its_gap(tmp_path: Path) -> None:
+    """What nobody asks nobody fails to answer."""
+    with estate(tmp_path) as world:
+        world.azure.faults.add(Fault(path=GRAPH, status=403))
+        world.reconcile()
+        assert "Directory.Read.All" in world.gap()
+        settings = replace(world.lami.settings, graph_endpoint="")
+        again = assemble(settings, world.lami.table, world.lami.arm, (), Watch(), world.clock)
+        reconcile_now(again)
+        assert world.open() == []
 
 
 def test_without_the_setting_nobody_is_asked(tmp_path: Path) -> None:
