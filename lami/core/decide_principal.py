@@ -11,7 +11,8 @@ The rules:
 - What a holder that carries this principal expects of it is accepted here.
 - Holders are told what is granted now, and apart from it everything ever accepted, whenever either changes.
 - What the directory says of it is held beside that (`lami.core.directory`). It changes nothing of who carries
-  it: that is Azure Resource Manager's to say. Nothing is folded while it is gone and nobody carries it.
+  it: that is Azure Resource Manager's to say, and whoever it shows carried anew is alive until the directory
+  says otherwise again. Nothing is folded while a principal is gone and nobody carries it.
 - Accepting a `broad-grant` makes its access expected. Accepting an `orphaned-assignment` tolerates that one
   assignment, and no later one.
 """
@@ -286,6 +287,10 @@ def _carries(state: PrincipalState, said: Carries, draft: Draft) -> PrincipalSta
             after={"principalId": draft.book.subject.key},
         )
         draft.tell("grants", holder_subject(said.holder))
+    if turned and said.carries and state.standing is not None:
+        # Whom Azure gives to a holder lives, whatever was said before: a restored identity does.
+        draft.observed.add(digests.DIRECTORY)
+        after = replace(after, standing=None)
     if not said.carries:
         return after
     merged, changed = terms.merge(after.terms, said.terms)

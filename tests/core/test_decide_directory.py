@@ -8,13 +8,14 @@ import pytest
 
 from lami.core import digests
 from lami.core.decide_principal import Sight, decide_principal
-from lami.core.model import Book, Decision, PrincipalState, Said
+from lami.core.model import Book, Decision, PrincipalState, Said, Standing
 from lami.core.stimuli import DirectorySaid
 from tests.core.builders import (
     CONTRIBUTOR,
     NOW,
     P1,
     P2,
+    SUB,
     at,
     cause,
     make_assignment,
@@ -24,6 +25,7 @@ from tests.core.builders import (
     only_finding,
     principal_step,
     rules,
+    says_carries,
     told,
     workflow,
 )
@@ -105,6 +107,25 @@ def test_who_carries_it_is_not_the_directorys_to_say() -> None:
     assert [carrier.carries for carrier in after.carriers.values()] == [True]
     assert all(term.expected for term in after.terms.values())
     assert "still has the identity" in only_finding(decision).title
+
+
+def test_whoever_is_carried_anew_lives() -> None:
+    """A restored identity comes back with its app: what was said of it before says nothing any longer."""
+    shed = make_carrier(carries=False, since=at(-60))
+    book = make_principal(make_grant(), carriers=[shed], standing=gone_standing())
+    decision = principal_step(book, says_carries(version=2), make_assignment(), complete=[SUB], now=at(7_200))
+    assert state(decision.book).standing is None
+    assert decision.book.findings == {}
+    assert decision.owed is not None
+    assert decision.owed.index is not None
+    assert digests.DIRECTORY in decision.owed.index.digests
+
+
+def gone_standing() -> Standing:
+    """That somebody is gone."""
+    standing = state(gone()).standing
+    assert standing is not None
+    return standing
 
 
 def test_a_broad_grant_of_a_principal_that_is_gone_is_both() -> None:
