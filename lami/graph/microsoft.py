@@ -105,6 +105,7 @@ def _objects(body: Mapping[str, object], asked: frozenset[str]) -> Iterator[tupl
     objects = body.get("value")
     if not isinstance(objects, list):
         raise Unreadable("the reply has no list of values")
+    # Assumption: an answer about as many as may be asked about is whole, on one page.
     if "@odata.nextLink" in body:
         raise Unreadable("the reply is only a part of the answer")
     for one in objects:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
+from tempfile import TemporaryDirectory
 
 import pytest
 from azure.core.credentials import AccessToken
@@ -15,7 +18,7 @@ from lami.graph.pipeline import DELETED, SHOWN, make_pipeline
 from lami.rest.pipeline import Hook, Request
 from lami.rest.unreadable import Unreadable
 from tests.arm.scripted import Reply, Scripted
-from tests.core.builders import P1
+from tests.core.builders import P1, SUB
 
 
 class Credential:
@@ -28,6 +31,22 @@ class Credential:
         """A token for an hour."""
         self.scopes += scopes
         return AccessToken("secret", int(time.time()) + 3600)
+
+
+def test_unset_it_is_not_even_imported() -> None:
+    """Nothing of the edge is loaded but its protocol, which every lami knows."""
+    code = (
+        "import sys; from lami.settings import read; from lami.wiring import build\n"
+        f"lami = build(read({{'LAMI_SUBSCRIPTIONS': '{SUB}', 'LAMI_LOOPBACK': '1', "
+        "'LAMI_CREDENTIAL': 'none', 'LAMI_STORE': 'sqlite:///' + sys.argv[1]}))\n"
+        "assert lami.directory is None; lami.close()\n"
+        "print([name for name in sorted(sys.modules) if name.startswith('lami.graph')])"
+    )
+    with TemporaryDirectory() as folder:
+        ran = subprocess.run(
+            [sys.executable, "-c", code, f"{folder}/lami.db"], capture_output=True, text=True, check=True
+        )
+    assert ran.stdout.strip() == "['lami.graph', 'lami.graph.protocol']"
 
 
 @pytest.mark.parametrize(
