@@ -13,6 +13,8 @@ param apiKey string
 @secure()
 param teamsWebhookUrl string
 
+param graphEndpoint string
+
 var name = 'func-lami-${token}'
 
 resource storage 'Microsoft.Storage/storageAccounts@2024-01-01' existing = {
@@ -71,6 +73,10 @@ var channelSettings = empty(teamsWebhookUrl) ? [] : [
   { name: 'LAMI_TEAMS_WEBHOOK_URL', value: teamsWebhookUrl }
 ]
 
+var graphSettings = empty(graphEndpoint) ? [] : [
+  { name: 'LAMI_GRAPH_ENDPOINT', value: graphEndpoint }
+]
+
 resource site 'Microsoft.Web/sites@2024-04-01' = {
   name: name
   location: location
@@ -101,7 +107,7 @@ resource site 'Microsoft.Web/sites@2024-04-01' = {
     }
     siteConfig: {
       minTlsVersion: '1.2'
-      appSettings: concat(settings, channelSettings)
+      appSettings: concat(settings, channelSettings, graphSettings)
     }
   }
 }

@@ -23,6 +23,9 @@ param apiKey string
 @description('Teams Workflows webhook that alerts go to; empty for none.')
 param teamsWebhookUrl string = ''
 
+@description('Microsoft Graph, where lami may ask it, as https://graph.microsoft.com; empty for not at all. It takes Directory.Read.All, which an administrator grants (docs/reference.md).')
+param graphEndpoint string = ''
+
 @description('Whether the code is deployed, so that events can be sent to it; azure.yaml sets it after the deployment.')
 param deliverEvents bool = false
 
@@ -63,6 +66,7 @@ module app 'app.bicep' = {
     tableName: storage.outputs.tableName
     apiKey: apiKey
     teamsWebhookUrl: teamsWebhookUrl
+    graphEndpoint: graphEndpoint
   }
 }
 

@@ -13,6 +13,12 @@ class BlindSpot(Struct, frozen=True):
     what_to_do: str
 
 
+WITHOUT_GRAPH = BlindSpot(
+    "Principals deleted in Entra ID, unless LAMI_GRAPH_ENDPOINT is set",
+    "without Microsoft Graph lami knows only of those that a logic app or identity carried and has shed",
+    'set LAMI_GRAPH_ENDPOINT, or look for "Identity not found" in the portal\'s access control page',
+)
+"""What lami sees where it may ask Microsoft Graph."""
 BLIND_SPOTS: tuple[BlindSpot, ...] = (
     BlindSpot(
         "Key Vault access policies",
@@ -50,9 +56,5 @@ BLIND_SPOTS: tuple[BlindSpot, ...] = (
         "the events of a subscription do not tell of them; reconcile does, every LAMI_RECONCILE",
         "set LAMI_RECONCILE to how long you can wait, or run `lami reconcile`",
     ),
-    BlindSpot(
-        "Microsoft Graph",
-        "lami does not ask it: that a principal was deleted in Entra ID shows only where its holder changed",
-        'look for "Identity not found" in the portal\'s access control page',
-    ),
+    WITHOUT_GRAPH,
 )

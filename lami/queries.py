@@ -57,13 +57,17 @@ class FindingQuery(Struct, frozen=True):
 
 
 class Health(Struct, frozen=True):
-    """What lami can and cannot see. `overdue` are items of the due list that failed before."""
+    """What lami can and cannot see. `overdue` are items of the due list that failed before.
+
+    `directory_at` is when the directory last answered in full.
+    """
 
     baseline_at: datetime | None
     reconciled_at: datetime | None
     open: Mapping[str, int] = field(default_factory=dict)
     due: int = 0
     overdue: int = 0
+    directory_at: datetime | None = None
 
 
 class Expected(Struct, frozen=True):
@@ -118,6 +122,7 @@ class Queries:
             open={severity: counts[severity] for severity in SEVERITIES},
             due=len(due),
             overdue=sum(item.tries > 0 for item in due),
+            directory_at=self._index.notes("directory").get("answered"),
         )
 
     def _oldest(self, what: str, subscriptions: Sequence[str]) -> datetime | None:

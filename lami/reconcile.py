@@ -7,6 +7,8 @@ not finished: each has a row on the `due` list until it is.
 A subscription that could not be listed in full is left alone: a failed read is never a deletion, and a
 listing that failed anywhere retires nobody. What is granted above all subscriptions shows in every listing;
 that it is gone is only known where all of them could be listed.
+
+Last, the directory is asked about whoever is granted something, where lami may (`lami.census`).
 """
 
 from __future__ import annotations
@@ -16,12 +18,16 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from lami.census import GAP, Census, Counted
+from lami.core.digests import DIRECTORY
 from lami.core.model import Actor, Cause, Subject, Unknown
 from lami.core.stimuli import Reconciled
 from lami.drain import Drain
 from lami.enacting import Enactor
-from lami.gaps import Gaps
+from lami.errors import Temporary
+from lami.gaps import LASTING, Gaps
 from lami.handling import Tools
 from lami.listing import Grants, digests_of, list_above, list_subscription, unlike
 from lami.runs import RUN_LEASE, Handler, Listener, Progress, Report, Tally
@@ -40,12 +46,21 @@ AGAIN = timedelta(minutes=1)
 class Reconciler:
     """Compares subscriptions with what was last seen of them."""
 
-    def __init__(self, tools: Tools, due: DueList, drain: Drain, gaps: Gaps, enactor: Enactor) -> None:
+    def __init__(
+        self,
+        tools: Tools,
+        due: DueList,
+        drain: Drain,
+        gaps: Gaps,
+        enactor: Enactor,
+        census: Census | None = None,
+    ) -> None:
         self._tools = tools
         self._due = due
         self._drain = drain
         self._gaps = gaps
         self._enactor = enactor
+        self._census = census
 
     def run(
         self, subscriptions: Sequence[str], run: str, progress: Listener = lambda progress: None
@@ -54,19 +69,37 @@ class Reconciler:
 
         When each subscription was reconciled is noted as soon as it is.
         """
+        asks = (DIRECTORY,) if self._census is not None else ()
+        return self._run(subscriptions, run, asks, progress)
+
+    def resume(self, place: str, run: str) -> Report:
+        """Do what a run that died had yet to do in one place; or ask the directory once more.
+
+        Raises `Temporary` where the directory does not answer, with the time that it wants to be left alone.
+        """
+        if place == DIRECTORY:
+            return self._resume_directory(run)
+        return self._run_above(run) if place == ABOVE else self._run((place,), run, (), lambda progress: None)
+
+    def _run(self, subscriptions: Sequence[str], run: str, more: Sequence[str], progress: Listener) -> Report:
         whole = set(subscriptions) >= self._tools.rules.watched
-        going = self._begin(run, (*subscriptions, *((ABOVE,) if whole else ())), progress)
+        going = self._begin(run, (*subscriptions, *((ABOVE,) if whole else ()), *more), progress)
         above: dict[Subject, set[str]] = {}
         for part, subscription in enumerate(subscriptions, start=1):
             self._reconcile(going, subscription, part, len(subscriptions), above)
         if whole:
             self._compare_above(going, above)
+        if self._census is None:
+            # Nobody is asked (any longer), and so nobody fails to answer.
+            going.tally.add(self._gaps.close(GAP, going.handler.cause))
+        elif DIRECTORY in more:
+            self._ask_last(going)
         report = going.tally.report()
         if whole and not report.partial:
             self._enactor.review(going.handler.cause)
         return report
 
-    def run_above(self, run: str) -> Report:
+    def _run_above(self, run: str) -> Report:
         """Compare only what is granted above all subscriptions: what a run that died had yet to do."""
         going = self._begin(run, (ABOVE,), lambda progress: None)
         above: dict[Subject, set[str]] = {}
@@ -78,6 +111,30 @@ class Reconciler:
             _add(above, listed)
         self._compare_above(going, above)
         return going.tally.report()
+
+    def _ask_last(self, going: _Run) -> None:
+        going.progress(Progress(0, 0, "asking the directory"))
+        counted = self._ask_directory(going)
+        if counted.unknown and not counted.denied:
+            # It may answer soon, and the next run is hours away.
+            wait = max(LASTING, timedelta(seconds=counted.retry_after or 0))
+            going.leases.put_off(DIRECTORY, wait)
+        else:
+            going.leases.done(DIRECTORY)
+
+    def _resume_directory(self, run: str) -> Report:
+        going = self._begin(run, (DIRECTORY,), lambda progress: None)
+        counted = self._ask_directory(going)
+        going.leases.done(DIRECTORY)
+        if counted.unknown:
+            raise Temporary(going.tally.directory, counted.retry_after)
+        return going.tally.report()
+
+    def _ask_directory(self, going: _Run) -> Counted:
+        """Ask about everybody, and say in the report where it is not answered in full."""
+        counted = self._census.run(going.tally, going.leases.renew) if self._census else Counted()
+        going.tally.directory = counted.why
+        return counted
 
     def _begin(self, run: str, places: Sequence[str], progress: Listener) -> _Run:
         now = self._tools.clock()
@@ -175,6 +232,11 @@ class _Leases:
     def done(self, place: str) -> None:
         """Cross one off."""
         self._due.done(self._held.pop(place))
+
+    def put_off(self, place: str, wait: timedelta) -> None:
+        """Leave one to whoever walks the list, once this time has passed."""
+        held = self._held.pop(place)
+        self._due.postpone(held, replace(held, at=self._tools.clock() + wait))
 
     def _fresh(self, places: Sequence[str], now: datetime) -> dict[str, Due]:
         return {one: Due(now + RUN_LEASE, "reconcile", self._cause, resource=one) for one in places}

@@ -14,7 +14,7 @@ from msgspec import Struct, field
 
 from lami.core import digests
 from lami.core.model import Cause, Subject
-from lami.core.stimuli import Reconciled, Taken
+from lami.core.stimuli import DirectorySaid, Reconciled, Taken
 from lami.drain import Drain
 from lami.errors import Temporary
 from lami.handling import FirstSight, Handled, Tools, first_sight, handle
@@ -46,7 +46,8 @@ class Report(Struct, frozen=True):
     """What a run did. `unread` names the subscriptions that could not be listed in full, and why.
 
     `findings` are ids opened or resolved; `failed` are subjects that could not be handled now, and will be
-    looked at again.
+    looked at again. `directory` says why the directory was asked in vain; empty where it answered, or is not
+    asked.
     """
 
     listed: int = 0
@@ -54,11 +55,12 @@ class Report(Struct, frozen=True):
     findings: tuple[str, ...] = ()
     unread: Mapping[str, str] = field(default_factory=dict)
     failed: Mapping[str, str] = field(default_factory=dict)
+    directory: str = ""
 
     @property
     def partial(self) -> bool:
         """Whether something could not be read."""
-        return bool(self.unread or self.failed)
+        return bool(self.unread or self.failed or self.directory)
 
 
 class Tally(Struct):
@@ -69,6 +71,7 @@ class Tally(Struct):
     findings: dict[str, None] = field(default_factory=dict)
     unread: dict[str, str] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
+    directory: str = ""
 
     def add(self, handled: Sequence[Handled]) -> None:
         """Count what was opened and resolved."""
@@ -81,7 +84,14 @@ class Tally(Struct):
 
     def report(self) -> Report:
         """The report."""
-        return Report(self.listed, len(self.differing), tuple(self.findings), self.unread, self.failed)
+        return Report(
+            listed=self.listed,
+            differing=len(self.differing),
+            findings=tuple(self.findings),
+            unread=self.unread,
+            failed=self.failed,
+            directory=self.directory,
+        )
 
 
 class Handler(Struct, frozen=True):
@@ -95,7 +105,7 @@ class Handler(Struct, frozen=True):
     def several(
         self,
         subjects: Sequence[Subject],
-        stimulus: Reconciled | Taken,
+        stimulus: Reconciled | Taken | DirectorySaid,
         where: Sequence[str],
         places: Sequence[str],
         tally: Tally,

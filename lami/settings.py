@@ -37,6 +37,7 @@ NAMES: Mapping[str, str] = {
     "LAMI_CREDENTIAL": "`default` (DefaultAzureCredential) or `none`",
     "LAMI_LOOPBACK": "`1`: loopback addresses may stand in for Azure and for channels",
     "LAMI_RECONCILE": "how often all subscriptions are compared",
+    "LAMI_GRAPH_ENDPOINT": "Microsoft Graph, asked only where this is set",
     "LAMI_POLICY": "policy file",
     "LAMI_PATIENCE": "how long a look that contradicts its event is doubted",
     "LAMI_TEAMS_WEBHOOK_URL": "Workflows webhook",
@@ -52,7 +53,6 @@ NAMES: Mapping[str, str] = {
 }
 """Every setting that is read, with its meaning; `docs/reference.md` is held to it."""
 NOT_YET: Mapping[str, str] = {
-    "LAMI_GRAPH_ENDPOINT": "Microsoft Graph",
     "LAMI_ACS_ENDPOINT": "Azure Communication Services",
     "LAMI_SENTINEL_ENDPOINT": "logs ingestion",
     "LAMI_SENTINEL_RULE_ID": "logs ingestion",
@@ -61,6 +61,13 @@ NOT_YET: Mapping[str, str] = {
     "LAMI_WEBHOOK_SECRET": "generic webhook",
 }
 """Settings of the contract whose feature isn't built: setting one is a fault, never silently ignored."""
+GRAPH_HOSTS = (
+    "graph.microsoft.com",
+    "graph.microsoft.us",
+    "dod-graph.microsoft.us",
+    "microsoftgraph.chinacloudapi.cn",
+)
+"""Microsoft Graph in the public cloud, for the US government (two), and in China."""
 _ELSEWHERE = frozenset({"LAMI_CASES", "LAMI_CORPUS", "LAMI_DELIVER_EVENTS"})
 """Used by tests and by deployment, never by the program."""
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -83,6 +90,7 @@ class Settings:
     store: str = field(default="sqlite:///lami.db", repr=False)
     table: str = "lami"
     arm_endpoint: str = "https://management.azure.com"
+    graph_endpoint: str = ""
     credential: Credential = "default"
     loopback: bool = False
     reconcile: timedelta = timedelta(hours=6)
@@ -155,6 +163,7 @@ class _Reader:
             store=self._store(loopback),
             table=self._matching("LAMI_TABLE", _TABLE, "lami", "3 to 63 letters and digits, a letter first"),
             arm_endpoint=self._arm(loopback),
+            graph_endpoint=self._graph(loopback),
             credential=self._choice("LAMI_CREDENTIAL", get_args(Credential), "default"),
             loopback=loopback,
             reconcile=self._interval("LAMI_RECONCILE", "6h"),
@@ -277,6 +286,17 @@ class _Reader:
 
     def _arm(self, loopback: bool) -> str:
         return self._https("LAMI_ARM_ENDPOINT", "https://management.azure.com", loopback)
+
+    def _graph(self, loopback: bool) -> str:
+        """Only hosts of Microsoft's: a token that may read the directory is sent there."""
+        name = "LAMI_GRAPH_ENDPOINT"
+        text = self._https(name, "", loopback).rstrip("/")
+        url = _split(text)
+        known = is_loopback(url.hostname or "") or url.netloc.lower() in GRAPH_HOSTS
+        bare = not (url.path or url.query or url.fragment or url.username or url.password)
+        if text and not any(fault.startswith(name) for fault in self._faults) and not (known and bare):
+            self.fault(name, f"is https://HOST, the host one of {', '.join(GRAPH_HOSTS)}")
+        return text
 
     def _https(self, name: str, default: str, loopback: bool) -> str:
         text = self._text(name, default)

@@ -20,7 +20,7 @@ from lami.drain import Drain
 from lami.errors import Permanent, Temporary
 from lami.handling import Tools, handle
 from lami.pace import Calm, Pace, window_end
-from lami.reconcile import ABOVE, Reconciler
+from lami.reconcile import Reconciler
 from lami.routing import NotNow, Router
 from lami.store.books import Loaded
 from lami.store.due import Due, DueList
@@ -81,10 +81,7 @@ class Walker:
     def _reconcile(self, item: Due) -> bool:
         run = f"{item.cause.id}/{item.resource}/{item.tries}"
         try:
-            if item.resource == ABOVE:
-                report = self._reconciler.run_above(run)
-            else:
-                report = self._reconciler.run((item.resource,), run)
+            report = self._reconciler.resume(item.resource, run)
         except Temporary as failure:
             self._put_off(item, failure)
             return False

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from lami.arm.azure import AzureArm
 from lami.arm.protocol import Arm
+from lami.census import Census
 from lami.channels.channel import Channel
 from lami.check import Checker
 from lami.core.draft import Rules
@@ -23,6 +24,7 @@ from lami.drain import Drain, Told
 from lami.enacting import Enactor
 from lami.errors import BadSettings, LamiError
 from lami.gaps import Gaps
+from lami.graph.protocol import Directory
 from lami.handling import Tools
 from lami.pace import CALM, Calm
 from lami.queries import Queries
@@ -59,9 +61,12 @@ class Lami(Struct, frozen=True):
     table: Table
     arm: Arm
     checker: Checker
+    directory: Directory | None = None
 
     def close(self) -> None:
         """Let go of all connections."""
+        if self.directory is not None:
+            self.directory.close()
         self.arm.close()
         self.table.close()
 
@@ -92,6 +97,7 @@ def build(settings: Settings, watch: Watch | None = None, more: Sequence[Channel
         AzureArm(settings.arm_endpoint, credential),
         (*make_channels(settings, credential), *more),
         watch or Watch(),
+        directory=make_directory(settings, credential),
     )
 
 
@@ -137,15 +143,17 @@ def assemble(
     clock: Callable[[], datetime] = now,
     sleep: Callable[[float], None] = time.sleep,
     calm: Calm = CALM,
+    directory: Directory | None = None,
 ) -> Lami:
-    """Put a lami together from parts."""
+    """Put a lami together from parts; without a directory nobody is asked about principals."""
     books, index, due = Books(table), Index(table), DueList(table)
     rules = Rules(settings.policy, DETECTORS, settings.subscriptions, settings.patience)
     tools = Tools(books, index, arm, rules, clock, sleep)
     drain = Drain(tools, due, channels, settings.public_url, watch.told)
     gaps = Gaps(tools, due, drain)
     enactor = Enactor(tools, due, gaps)
-    reconciler = Reconciler(tools, due, drain, gaps, enactor)
+    census = Census(tools, due, drain, directory, gaps) if directory is not None else None
+    reconciler = Reconciler(tools, due, drain, gaps, enactor, census)
     return Lami(
         settings=settings,
         service=Service(tools, due, drain, reconciler, watch.outcome, calm),
@@ -159,6 +167,7 @@ def assemble(
         table=table,
         arm=arm,
         checker=Checker(books, arm, settings.subscriptions, settings.policy),
+        directory=directory,
     )
 
 
@@ -167,6 +176,15 @@ def make_credential(settings: Settings) -> TokenCredential | None:
     if settings.credential == "none":
         return None
     return make_default_credential()
+
+
+def make_directory(settings: Settings, credential: TokenCredential | None) -> Directory | None:
+    """Microsoft Graph, where it may be asked; else not even its code is imported."""
+    if not settings.graph_endpoint:
+        return None
+    from lami.graph.microsoft import MicrosoftGraph
+
+    return MicrosoftGraph(settings.graph_endpoint, credential)
 
 
 def make_table(settings: Settings, credential: TokenCredential | None) -> Table:

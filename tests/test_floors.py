@@ -18,14 +18,15 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"functions", "schedule"}),
     frozenset({"wiring", "settings"}),
     frozenset({"service", "queries", "walker", "sweep", "routing", "pace", "drain", "handling"})
-    | frozenset({"reconcile", "take", "runs", "listing", "check", "gaps", "enacting"}),
-    frozenset({"arm", "store", "channels"}),
+    | frozenset({"reconcile", "census", "take", "runs", "listing", "check", "gaps", "enacting"}),
+    frozenset({"arm", "graph", "store", "channels"}),
+    frozenset({"rest"}),
     frozenset({"detectors"}),
     frozenset({"core"}),
     frozenset({"errors", "blindspots", "version"}),
 )
 """From the top to the ground. `version` is `lami/__init__.py`, which holds nothing else."""
-STRANGERS = frozenset({"arm", "store", "channels", "sandbox"})
+STRANGERS = frozenset({"arm", "graph", "store", "channels", "sandbox"})
 """Parts that know no other part of their own floor, nor are known by one."""
 KNOWN_TO_THE_SANDBOX = frozenset({"sandbox", "errors", "version"})
 """The sandbox stands in for Azure: it knows nothing of lami, so that it cannot agree with it by accident."""

@@ -83,6 +83,15 @@ def test_only_the_dead_letters_can_be_opened_with_a_key() -> None:
     assert "AccountKey" not in everything
 
 
+def test_graph_is_asked_only_where_that_is_wanted() -> None:
+    """The endpoint is a parameter that is empty by itself, and nothing here grants a permission of Graph."""
+    taken = BicepParser().parse(file_path=INFRA / "main.bicep")["parameters"]["graphEndpoint"]
+    assert taken["default"] in ("", "''")
+    everything = "".join(file.read_text() for file in FILES)
+    assert "LAMI_GRAPH_ENDPOINT" in everything
+    assert "appRoleAssignedTo" not in everything
+
+
 def test_azure_runs_the_python_that_the_lock_is_for() -> None:
     """The Functions runtime is Python 3.13, with the app's own identity for its storage."""
     site = resources("app.bicep")["site"]["config"]

@@ -78,6 +78,7 @@ def test_everything_set(tmp_path: Path) -> None:
             "LAMI_STORE": f" {STORE} ",
             "LAMI_TABLE": "lami2",
             "LAMI_ARM_ENDPOINT": "https://management.usgovcloudapi.net",
+            "LAMI_GRAPH_ENDPOINT": "https://graph.microsoft.us",
             "LAMI_RECONCILE": "90m",
             "LAMI_PATIENCE": "30s",
             "LAMI_POLICY": str(policy),
@@ -93,6 +94,7 @@ def test_everything_set(tmp_path: Path) -> None:
     assert settings.subscriptions == {SUB, OTHER}
     assert (settings.store, settings.sqlite_path, settings.table) == (STORE, "", "lami2")
     assert settings.arm_endpoint == "https://management.usgovcloudapi.net"
+    assert settings.graph_endpoint == "https://graph.microsoft.us"
     assert (settings.reconcile, settings.patience) == (timedelta(minutes=90), timedelta(seconds=30))
     assert settings.policy.watch_principals == "holders"
     assert settings.teams_webhook_url == TEAMS
@@ -163,6 +165,7 @@ WRONG = {
     "LAMI_STORE": "mysql://x",
     "LAMI_TABLE": "1lami",
     "LAMI_ARM_ENDPOINT": "http://management.azure.com",
+    "LAMI_GRAPH_ENDPOINT": "https://graph.example.com",
     "LAMI_CREDENTIAL": "secret",
     "LAMI_LOOPBACK": "yes",
     "LAMI_RECONCILE": "6 hours",
@@ -260,10 +263,55 @@ def test_a_key_needs_its_key_and_easy_auth_is_not_built() -> None:
     assert "not supported yet" in fault({**BARE, "LAMI_AUTH": "easyauth"})
 
 
+# --- Microsoft Graph -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "graph.microsoft.com",
+        "graph.microsoft.us",
+        "dod-graph.microsoft.us",
+        "microsoftgraph.chinacloudapi.cn",
+        "GRAPH.microsoft.com",
+    ],
+)
+def test_graph_is_one_of_microsofts(host: str) -> None:
+    """Each cloud has its own; a slash at the end is no matter. Unset, nobody is asked."""
+    assert read({**BARE, "LAMI_GRAPH_ENDPOINT": f"https://{host}/"}).graph_endpoint == f"https://{host}"
+    assert read(BARE).graph_endpoint == ""
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://graph.microsoft.com",
+        "https://example.com",
+        "https://graph.microsoft.com.example.com",
+        "https://graph.microsoft.com@example.com",
+        "https://s3cret@graph.microsoft.com",
+        "https://graph.microsoft.com:8443",
+        "https://graph.microsoft.com/beta",
+        "https://graph.microsoft.com?x=1",
+        "https://management.azure.com",
+        "http://127.0.0.1:8080",
+        "https://10.0.0.4",
+        "graph.microsoft.com",
+        "https://[graph",
+    ],
+)
+def test_a_token_for_the_directory_goes_nowhere_else(url: str) -> None:
+    """It may read everybody: only Microsoft's own hosts get it, and the fault repeats no secret."""
+    only = fault({**BARE, "LAMI_GRAPH_ENDPOINT": url})
+    assert only.startswith("LAMI_GRAPH_ENDPOINT: ")
+    assert "s3cret" not in only
+
+
 # --- loopback --------------------------------------------------------------------------------------
 
 HERE = {
     "LAMI_ARM_ENDPOINT": "http://127.0.0.1:8080",
+    "LAMI_GRAPH_ENDPOINT": "http://127.0.0.1:8080",
     "LAMI_TEAMS_WEBHOOK_URL": "http://localhost:8080/teams",
     "LAMI_EVENTGRID_TOPIC_ENDPOINT": "http://[::1]:8080/topic",
     "LAMI_CREDENTIAL": "none",
@@ -297,7 +345,12 @@ def test_without_loopback_azure_has_a_public_address(url: str) -> None:
 @pytest.mark.parametrize("host", ["169.254.169.254", "10.0.0.4", "example.com", "127.0.0.1.example.com"])
 def test_with_loopback_nothing_else_may_stand_in(host: str) -> None:
     """Plain http goes to this machine only."""
-    for name in ("LAMI_ARM_ENDPOINT", "LAMI_TEAMS_WEBHOOK_URL", "LAMI_EVENTGRID_TOPIC_ENDPOINT"):
+    for name in (
+        "LAMI_ARM_ENDPOINT",
+        "LAMI_GRAPH_ENDPOINT",
+        "LAMI_TEAMS_WEBHOOK_URL",
+        "LAMI_EVENTGRID_TOPIC_ENDPOINT",
+    ):
         assert fault({**LOOPBACK, name: f"http://{host}/"}).startswith(f"{name}: ")
 
 

@@ -15,13 +15,14 @@ from azure.core.credentials import TokenCredential
 
 from lami.arm import read
 from lami.arm.clients import IDENTITIES_VERSION, SITES_VERSION, Clients
-from lami.arm.failures import FAILURES, Ask, look, unknown
-from lami.arm.pipeline import Policy
+from lami.arm.failures import look
 from lami.arm.protocol import NotAHolder
-from lami.arm.read import Unreadable
 from lami.arm.roles import RoleCache
 from lami.core.ids import ResourceId, guid
 from lami.core.model import FailedRuns, IdentityHolder, Look, Present, RoleAssignment, RoleDefinition, Unknown
+from lami.rest.failures import FAILURES, Ask, unknown
+from lami.rest.pipeline import Policy
+from lami.rest.unreadable import Unreadable
 
 if TYPE_CHECKING:
     from azure.mgmt.authorization.v2022_04_01.models import RoleAssignment as AssignmentModel

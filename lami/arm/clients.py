@@ -21,9 +21,11 @@ from azure.mgmt.authorization.v2022_04_01 import AuthorizationManagementClient a
 from azure.mgmt.authorization.v2022_05_01_preview import AuthorizationManagementClient as DefinitionsClient
 from azure.mgmt.core import ARMPipelineClient
 
-from lami.arm.pipeline import Policy, authentication, make_pipeline
-from lami.arm.read import Json, Unreadable, page
+from lami.arm.pipeline import authentication, make_pipeline
+from lami.arm.read import Json, page
 from lami.core.ids import ResourceId
+from lami.rest.pipeline import Policy
+from lami.rest.unreadable import Unreadable
 
 if TYPE_CHECKING:
     from azure.mgmt.authorization.v2022_04_01.models import RoleAssignment

@@ -13,7 +13,7 @@ from lami.arm import definition
 from lami.arm.protocol import NotAHolder
 from lami.core.ids import ResourceId, guid
 from lami.core.model import Access, Attached, IdentityHolder, Permission, RoleAssignment, RoleDefinition
-from lami.errors import Temporary
+from lami.rest.unreadable import Unreadable
 
 if TYPE_CHECKING:
     from azure.mgmt.authorization.v2022_04_01.models import RoleAssignment as AssignmentModel
@@ -26,10 +26,6 @@ Json = Mapping[str, object]
 _IDENTITY_TYPES = frozenset({"systemassigned", "userassigned", "none"})
 
 
-class Unreadable(Temporary):
-    """ARM's reply is not what its documentation describes; the message says in what."""
-
-
 def definition_of(model: AssignmentModel) -> ResourceId:
     """The id of the role definition that a role assignment gives."""
     if not model.role_definition_id:
@@ -38,13 +34,18 @@ def definition_of(model: AssignmentModel) -> ResourceId:
 
 
 def assignment(model: AssignmentModel, role: RoleDefinition) -> RoleAssignment:
-    """A role assignment with its role. A missing principal type (as for a foreign one) is empty."""
+    """A role assignment with its role.
+
+    The principal type is empty where it is missing, and where the identity is delegated by another tenant:
+    that principal may be in the other one's directory, and is not to be looked for in this one's.
+    """
+    # Assumption: an assignment to another tenant's identity that has a type of ours names its delegate.
     if not model.id or not model.scope or not model.principal_id:
         raise Unreadable("the role assignment lacks its id, principal or scope")
     return RoleAssignment(
         id=ResourceId(model.id),
         principal=_principal(model.principal_id),
-        principal_type=model.principal_type or "",
+        principal_type="" if model.delegated_managed_identity_resource_id else model.principal_type or "",
         access=Access(role.id, ResourceId(model.scope), (model.condition or "").strip()),
         role=role,
         created=_utc(model.created_on),

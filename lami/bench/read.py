@@ -19,12 +19,13 @@ from azure.mgmt.authorization.v2022_04_01 import AuthorizationManagementClient
 
 from lami.arm.azure import AzureArm
 from lami.arm.clients import Clients
-from lami.arm.pipeline import NoAuthentication, make_pipeline
+from lami.arm.pipeline import make_pipeline
 from lami.bench.azure import NARROW, addresses, grant, put_app, small_azure, vault
 from lami.bench.floors import bare_get
 from lami.bench.measure import Floor, NotMeasured, Row, Say, Size
 from lami.core.ids import ResourceId
 from lami.core.model import Present
+from lami.rest.pipeline import NoAuthentication
 
 _TIMES = {"quick": 30, "full": 1_000}
 _VERSION = "2022-04-01"

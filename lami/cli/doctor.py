@@ -9,7 +9,7 @@ from typing import Literal
 
 import click
 
-from lami.blindspots import BLIND_SPOTS
+from lami.blindspots import BLIND_SPOTS, WITHOUT_GRAPH
 from lami.cli.exits import FAILED, PARTIAL
 from lami.cli.opening import opened, store_in_words
 from lami.cli.output import Columns, Output, output_options
@@ -23,6 +23,7 @@ from lami.runs import Progress
 from lami.settings import Settings
 from lami.wiring import Lami
 
+_NOBODY = "00000000-0000-4000-8000-000000000000"
 _COLUMNS: Columns = {"CHECK": "check", "STATE": "state", "DETAIL": "detail", "WHAT TO DO": "whatToDo"}
 
 
@@ -89,28 +90,31 @@ def _check(out: Output) -> None:
     with opened() as lami:
         store = _store(lami)
         azure = {one: _subscription(lami, one) for one in sorted(lami.settings.subscriptions)}
-        checks = [_settings(lami.settings), _policy(lami.settings), store, *azure.values(), *_channels(lami)]
-        checks.append(_automation(lami.settings))
+        graph = _graph(lami)
+        checks = [_settings(lami.settings), _policy(lami.settings), store, *azure.values(), graph]
+        checks += [*_channels(lami), _automation(lami.settings)]
         if store.state == "ok":
             checks += _held(lami)
-        checks += [Check(spot.name, "blind", spot.why, spot.what_to_do) for spot in BLIND_SPOTS]
+        spots = [one for one in BLIND_SPOTS if one is not WITHOUT_GRAPH or lami.directory is None]
+        checks += [Check(spot.name, "blind", spot.why, spot.what_to_do) for spot in spots]
     out.show([_item(check) for check in checks], _COLUMNS)
-    code = _code(store, list(azure.values()))
+    code = _code(store, list(azure.values()), graph)
     if code:
         click.get_current_context().exit(code)
 
 
-def _code(store: Check, azure: Sequence[Check]) -> int:
+def _code(store: Check, azure: Sequence[Check], graph: Check) -> int:
     failed = sum(check.state == "failed" for check in azure)
     if store.state == "failed" or failed == len(azure):
         return FAILED
-    return PARTIAL if failed else 0
+    return PARTIAL if failed or graph.state == "failed" else 0
 
 
 def _settings(settings: Settings) -> Check:
     said = (
         f"{len(settings.subscriptions)} watched",
         f"Azure at {settings.arm_endpoint}",
+        f"Microsoft Graph at {settings.graph_endpoint}" if settings.graph_endpoint else "",
         f"credential {settings.credential}",
         f"reconcile every {settings.reconcile}",
         f"API and page: {settings.auth}",
@@ -149,6 +153,19 @@ def _subscription(lami: Lami, subscription: str) -> Check:
             return Check(name, "failed", seen.reason, allow if seen.denied else "try again later")
         holders += isinstance(seen, IdentityHolder)
     return Check(name, "ok", f"readable; logic apps, slots and identities: {holders}")
+
+
+def _graph(lami: Lami) -> Check:
+    """Ask about a principal that cannot be there: that it is answered shows that it may be asked."""
+    name = "Microsoft Graph"
+    if lami.directory is None:
+        return Check(name, "ok", "not configured: lami does not ask it")
+    seen = lami.directory.shown([_NOBODY])
+    kept = lami.directory.deleted(_NOBODY) if not isinstance(seen, Unknown) else seen
+    if isinstance(kept, Unknown):
+        allow = "grant lami's identity Directory.Read.All; see docs/reference.md"
+        return Check(name, "failed", kept.reason, allow if kept.denied else "try again later")
+    return Check(name, "ok", f"answers at {lami.settings.graph_endpoint}")
 
 
 def _channels(lami: Lami) -> Iterator[Check]:

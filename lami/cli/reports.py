@@ -14,6 +14,7 @@ _COLUMNS: Columns = {
     "FINDINGS": "findings",
     "UNREAD": "unread[].reason",
     "FAILED": "failed[].reason",
+    "DIRECTORY": "directory",
 }
 
 
@@ -27,6 +28,7 @@ def show_report(out: Output, report: Report) -> None:
         "findings": list(report.findings),
         "unread": unread,
         "failed": failed,
+        "directory": report.directory,
     }
     out.show([item], _COLUMNS)
     if report.unread:
@@ -34,5 +36,7 @@ def show_report(out: Output, report: Report) -> None:
         out.voice.say(f"Partial: nothing was concluded about what could not be listed in full: {names}.")
     if report.failed:
         out.voice.say(f"Partial: {len(report.failed)} could not be handled; run it again.")
+    if report.directory:
+        out.voice.say(f"Partial: nothing was concluded about who is gone from Entra ID: {report.directory}")
     if report.partial:
         click.get_current_context().exit(PARTIAL)

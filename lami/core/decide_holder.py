@@ -205,6 +205,9 @@ def _shown(
         )
     elif not state.present:
         draft.say("observed", f"{draft.name} is there again", after=_words(after.observed))
+    elif after.created != state.created and not isinstance(stimulus, Told):
+        what = f"{draft.name} was deleted and created again, and has the identities that it had"
+        draft.say("observed", what, after=_words(after.observed))
     else:
         _touched(stimulus, draft, "its identities are unchanged")
     _say_posture(state, after, draft)

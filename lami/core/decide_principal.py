@@ -10,6 +10,9 @@ The rules:
   broadly, is not folded either (`lami.core.automation`), though nobody objects.
 - What a holder that carries this principal expects of it is accepted here.
 - Holders are told what is granted now, and apart from it everything ever accepted, whenever either changes.
+- What the directory says of it is held beside that (`lami.core.directory`). It changes nothing of who carries
+  it: that is Azure Resource Manager's to say, and whoever it shows carried anew is alive until the directory
+  says otherwise again. Nothing is folded while a principal is gone and nobody carries it.
 - Accepting a `broad-grant` makes its access expected. Accepting an `orphaned-assignment` tolerates that one
   assignment, and no later one.
 """
@@ -22,7 +25,7 @@ from datetime import datetime
 from msgspec import Struct
 from msgspec.structs import replace
 
-from lami.core import automation, belief, naming, roles, terms
+from lami.core import automation, belief, digests, directory, naming, roles, terms
 from lami.core.draft import Draft, Rules
 from lami.core.ids import ResourceId
 from lami.core.messages import holder_name, holder_subject
@@ -38,7 +41,7 @@ from lami.core.model import (
     PrincipalState,
     RoleAssignment,
 )
-from lami.core.stimuli import Accepted, Carries, Stimulus, Taken, Told, seen_as
+from lami.core.stimuli import Accepted, Carries, DirectorySaid, Stimulus, Taken, Told, seen_as
 from lami.errors import Permanent
 
 
@@ -65,6 +68,8 @@ def decide_principal(
         after = _carries(state, stimulus, draft)
     elif isinstance(stimulus, Accepted):
         after = _accepted(state, stimulus, draft)
+    elif isinstance(stimulus, DirectorySaid):
+        after = _stands(state, stimulus, draft)
     if after is None:
         return None
     heard = after
@@ -282,6 +287,10 @@ def _carries(state: PrincipalState, said: Carries, draft: Draft) -> PrincipalSta
             after={"principalId": draft.book.subject.key},
         )
         draft.tell("grants", holder_subject(said.holder))
+    if turned and said.carries and state.standing is not None:
+        # Whom Azure gives to a holder lives, whatever was said before: a restored identity does.
+        draft.observed.add(digests.DIRECTORY)
+        after = replace(after, standing=None)
     if not said.carries:
         return after
     merged, changed = terms.merge(after.terms, said.terms)
@@ -290,6 +299,37 @@ def _carries(state: PrincipalState, said: Carries, draft: Draft) -> PrincipalSta
             if key != said.holder.key:
                 draft.tell("grants", holder_subject(other.holder))
     return replace(after, terms=merged)
+
+
+def _stands(state: PrincipalState, stimulus: DirectorySaid, draft: Draft) -> PrincipalState | None:
+    said = stimulus.said.get(draft.book.subject.key)
+    if said is None:
+        return None
+    new = directory.stands(state.standing, said, stimulus.at, stimulus.cause)
+    if new is None:
+        return None
+    before = state.standing.said if state.standing is not None else ""
+    if new.said != before:
+        draft.observed.add(digests.DIRECTORY)
+        key = {"principalId": draft.book.subject.key}
+        names = naming.carrier_names(state)
+        of = f" (of {naming.listed(names)})" if names else ""
+        who = f"{state.type or 'principal'} {naming.short(draft.book.subject.key)}{of}"
+        draft.say(
+            "observed",
+            f"{who} {_STANDS[new.said]}",
+            {**key, "directory": before},
+            {**key, "directory": new.said},
+        )
+    return replace(state, standing=new)
+
+
+_STANDS = {
+    "alive": "is in Entra ID after all",
+    "deleted": "was deleted in Entra ID, and can be restored there for 30 days",
+    "denied": "is not in Entra ID, nor among what was deleted there; it is asked about once more",
+    "gone": "no longer exists in Entra ID",
+}
 
 
 def _accepted(state: PrincipalState, stimulus: Accepted, draft: Draft) -> PrincipalState:
@@ -319,7 +359,7 @@ def _taken_anew(stimulus: Taken, draft: Draft) -> None:
 
 def _fold(state: PrincipalState, everything: bool, draft: Draft) -> PrincipalState:
     """Take into the baseline what nobody objects to; all of it where the baseline is being taken."""
-    if state.shed:
+    if state.shed or (state.gone and not state.carriers):
         return state
     if not state.carriers and not everything and draft.rules.policy.new_grants == "alert":
         return state  # Who carries it may be told next, and then each grant is to be judged.

@@ -9,12 +9,14 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from lami.core.ids import ResourceId, digest
-from lami.core.model import Access, Attached, Book, Definition, HolderState, PrincipalState
+from lami.core.model import Access, Attached, Book, Definition, HolderState, PrincipalState, Standing
 from lami.core.posture import place
 from lami.core.timeline import stamp
 
 NOTHING = ""
 """The digest of a subject of which nothing is there."""
+DIRECTORY = "directory"
+"""In a subscription's place: what the directory last said of a principal, but for that it is alive."""
 
 
 def of_holder(
@@ -37,8 +39,13 @@ def of_lines(lines: Iterable[str]) -> str:
     return digest("grants", *ordered) if ordered else NOTHING
 
 
+def of_standing(standing: Standing | None) -> str:
+    """Of what the directory last said of a principal, in one word."""
+    return NOTHING if standing is None or standing.said == "alive" else standing.said
+
+
 def of_book(book: Book, subscription: str) -> str:
-    """Of what a book holds as observed in one subscription (empty text: above all subscriptions)."""
+    """Of what a book holds as observed in one subscription, above all of them (`""`), or in `DIRECTORY`."""
     state = book.state
     if isinstance(state, HolderState):
         seen = state.observed
@@ -46,6 +53,8 @@ def of_book(book: Book, subscription: str) -> str:
             return NOTHING
         return of_holder(seen.system, seen.attached, state.created, state.posture.shown)
     if isinstance(state, PrincipalState):
+        if subscription == DIRECTORY:
+            return of_standing(state.standing)
         return of_lines(
             line(grant.id, grant.access, grant.created)
             for grant in state.grants.values()

@@ -301,10 +301,28 @@ class Heard(Struct, frozen=True):
     gone: bool
 
 
+Said = Literal["alive", "deleted", "denied"]
+"""What the directory (Entra ID) says of a principal at one time: it is there; it was deleted and is kept,
+to be restored; it is in neither place."""
+
+
+class Standing(Struct, frozen=True):
+    """What the directory last said of a principal, and since when it has said so (`lami.core.directory`).
+
+    `gone` is concluded of denials only. `cause` is what made lami ask when it was first said.
+    """
+
+    said: Literal[Said, "gone"]
+    since: datetime
+    last: datetime
+    cause: Cause
+
+
 class PrincipalState(Struct, frozen=True):
     """What is held of a principal: its grants, the access accepted, and who carries it.
 
     `heard` are assignments that events told of as this principal's and that are not among the grants.
+    `standing` is None where the directory was never asked, or never said anything but that it is alive.
     """
 
     type: str = ""
@@ -312,6 +330,12 @@ class PrincipalState(Struct, frozen=True):
     terms: Mapping[str, Term] = field(default_factory=dict)
     carriers: Mapping[str, Carrier] = field(default_factory=dict)
     heard: Mapping[str, Heard] = field(default_factory=dict)
+    standing: Standing | None = None
+
+    @property
+    def gone(self) -> bool:
+        """Whether the directory no longer has it."""
+        return self.standing is not None and self.standing.said == "gone"
 
     @property
     def shed(self) -> bool:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 
 from lami.core.ids import ResourceId, digest
-from lami.core.model import Access, Cause, Change, EntryKind, HolderKind, Term
+from lami.core.model import Access, Cause, Change, EntryKind, HolderKind, Said, Term
 
 
 class Told(Struct, frozen=True):
@@ -176,10 +176,23 @@ class Noted(Struct, frozen=True):
     gate: str = ""
 
 
+class DirectorySaid(Struct, frozen=True):
+    """The directory was asked about principals `at` this time; what is unknown of is left out."""
+
+    said: Mapping[str, Said]
+    at: datetime
+    cause: Cause
+
+    @property
+    def gate(self) -> str:
+        """One commit a question and book."""
+        return f"directory-{digest(self.at.isoformat())}"
+
+
 Message = Carries | Grants | Attaches | IdentityIs | Unannounced
-Stimulus = Told | Again | Reconciled | Taken | Accepted | Blinded | Sighted | Noted | Message
+Stimulus = Told | Again | Reconciled | Taken | Accepted | DirectorySaid | Blinded | Sighted | Noted | Message
 
 
 def seen_as(stimulus: Stimulus) -> EntryKind:
     """The kind of entry for what is observed because of this: drift that no event announced says so."""
-    return "reconciled" if isinstance(stimulus, Reconciled) else "observed"
+    return "reconciled" if isinstance(stimulus, Reconciled | DirectorySaid) else "observed"

@@ -1,19 +1,21 @@
-"""orphaned-assignment: a role assignment of a principal that every holder it had has shed.
+"""orphaned-assignment: a role assignment of a principal that every holder it had has shed, or that is gone.
 
 Azure keeps role assignments when the identity goes. Whether a principal is orphaned is known from who
-carried it, never from `principalType`, which is frozen when the assignment is made.
+carried it, and else from the directory where lami may ask it (`lami.core.directory`); never from
+`principalType`, which is frozen when the assignment is made.
 Source: Microsoft's managed-identity best practices.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from msgspec import Struct
 
 from lami.core import naming, remedy
 from lami.core.ids import digest
-from lami.core.model import SEVERITIES, Book, Found, Grant, PrincipalState, Severity
+from lami.core.model import SEVERITIES, Book, Cause, Found, Grant, PrincipalState, Severity
 from lami.core.policy import Policy
 from lami.core.timeline import stamp
 
@@ -21,17 +23,19 @@ RULE = "orphaned-assignment"
 
 
 class OrphanedAssignment(Struct, frozen=True):
-    """Objects to each present grant of a principal that nobody carries any longer."""
+    """Objects to each present grant of a principal that nobody carries any longer, or that is no more."""
 
     rule: str = RULE
 
     def detect(self, book: Book, policy: Policy) -> Iterator[Found]:
-        """One finding an assignment, open once the principal has been shed for the policy's grace."""
+        """One finding an assignment, open once it has stood for the policy's grace."""
         state = book.state
-        if not isinstance(state, PrincipalState) or not state.shed:
+        if not isinstance(state, PrincipalState):
             return
-        last = max(state.carriers.values(), key=lambda carrier: (carrier.since, carrier.holder.key))
-        subject = naming.subject_of(book)
+        why = _why(book, state)
+        if why is None:
+            return
+        subject, names = naming.subject_of(book), naming.carrier_names(state)
         for key, grant in sorted(state.grants.items()):
             if not grant.present or grant.tolerated:
                 continue
@@ -41,24 +45,52 @@ class OrphanedAssignment(Struct, frozen=True):
                 severity=_severity(grant, policy),
                 telling=_severity(grant, policy),
                 subject=subject,
-                title=(
-                    f"{naming.access(grant.role_name, grant.access)} is left behind: "
-                    f"{subject.name} no longer has the identity {naming.short(book.subject.key)}"
-                ),
+                title=f"{naming.access(grant.role_name, grant.access)} is left behind: {why.words}",
                 detail={
                     "principalId": book.subject.key,
                     "assignmentId": grant.id.text,
                     "roleName": grant.role_name,
                     "roleDefinitionId": grant.access.role,
                     "scope": grant.access.scope.text,
-                    "holder": naming.listed(naming.carrier_names(state)),
+                    **({"holder": naming.listed(names)} if names else {}),
                 },
-                cause=last.cause,
-                since=last.since,
-                thread=digest(sorted(state.carriers)[0], length=16),
+                cause=why.cause,
+                since=why.since,
+                thread=digest(sorted(state.carriers)[0] if names else book.subject.key, length=16),
+                notes=why.notes,
                 attack=("T1078.004",),
                 remediation=(remedy.delete_assignment(grant.id.text),),
             )
+
+
+class _Why(Struct, frozen=True):
+    """Why what a principal holds is left behind, since when, and what follows for whoever names it still."""
+
+    words: str
+    cause: Cause
+    since: datetime
+    notes: tuple[str, ...] = ()
+
+
+def _why(book: Book, state: PrincipalState) -> _Why | None:
+    """None where it is not. Who carried it is asked first: of that Azure Resource Manager knows better."""
+    name, short = naming.subject_of(book).name, naming.short(book.subject.key)
+    if state.shed:
+        last = max(state.carriers.values(), key=lambda carrier: (carrier.since, carrier.holder.key))
+        return _Why(f"{name} no longer has the identity {short}", last.cause, last.since)
+    standing = state.standing
+    if standing is None or not state.gone:
+        return None
+    if not state.carriers:
+        return _Why(f"{name} no longer exists in Entra ID", standing.cause, standing.since)
+    words = f"{name} still has the identity {short}, which no longer exists in Entra ID"
+    return _Why(words, standing.cause, standing.since, (_DEAD,))
+
+
+_DEAD = (
+    "Whoever has this identity can sign in nowhere. A system-assigned one is made anew by switching it off "
+    "and on, a user-assigned one by creating it again; the new one has to be granted what this one holds."
+)
 
 
 def _severity(grant: Grant, policy: Policy) -> Severity:

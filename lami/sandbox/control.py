@@ -10,6 +10,7 @@ from typing import Literal, cast
 
 from lami.sandbox.arm import assignment_body, resource_body, role_body
 from lami.sandbox.body import Body, permissions
+from lami.sandbox.directory import State
 from lami.sandbox.events import Schema
 from lami.sandbox.faults import Fault
 from lami.sandbox.grid import Conditions
@@ -152,6 +153,14 @@ def delete_role(parts: Parts, arguments: Arguments, body: Body) -> JsonObject:
     return {}
 
 
+def mark_principal(parts: Parts, arguments: Arguments, body: Body) -> JsonObject:
+    """Say that a principal was deleted in the directory (and can be restored), purged, or is alive again."""
+    state = body.choice("state", "alive", "deleted", "purged") or "deleted"
+    body.done()
+    parts.directory.mark(arguments["principal"], cast(State, state))
+    return {"principalId": arguments["principal"], "state": state}
+
+
 def add_fault(parts: Parts, arguments: Arguments, body: Body) -> JsonObject:
     """Have requests fail (status), lag (lagSeconds: by that long; lagReads: the next N show the estate
     as it is now) or dawdle (slowSeconds). Covers a `path` (with *) or a `subscription`, and `count` requests
@@ -237,11 +246,12 @@ def show_estate(parts: Parts, arguments: Arguments, body: Body) -> JsonObject:
             "roleAssignments": [assignment_body(each) for each in estate.assignments.all()],
             "roleDefinitions": [role_body(each, "") for each in estate.roles.all() if not each.built_in],
             "principals": dict(estate.directory),
+            "directory": dict(parts.directory.marks),
         }
 
 
 def show_reads(parts: Parts, arguments: Arguments, body: Body) -> JsonObject:
-    """Every request that ARM was sent."""
+    """Every request that ARM and Graph were sent."""
     return {"value": [asdict(each) for each in list(parts.reads)]}
 
 
@@ -322,6 +332,7 @@ ROUTES = (
         "assignableScopes, actor",
     ),
     Route("DELETE", "/sandbox/roles/<role>", delete_role, "actor"),
+    Route("PUT", "/sandbox/principals/<principal>", mark_principal, "state: alive|deleted|purged"),
     Route("GET", "/sandbox/faults", list_faults),
     Route(
         "POST",
@@ -329,7 +340,7 @@ ROUTES = (
         add_fault,
         "status (with retryAfter) | lagSeconds | lagReads | slowSeconds; path or subscription, count, "
         "share: 0 to 1; "
-        "/sandbox/teams/webhook, /sandbox/topic* and /sandbox/mail are paths too",
+        "/v1.0/* (Graph), /sandbox/teams/webhook, /sandbox/topic* and /sandbox/mail are paths too",
     ),
     Route("DELETE", "/sandbox/faults", clear_faults),
     Route("POST", "/sandbox/delivery", deliver, "duplicates: 0 to 1, loss: 0 to 1, reorder, paused"),

@@ -82,6 +82,7 @@ class Estate:
         self.roles: Shelf[Role] = Shelf(self.lock)
         self.runs: Shelf[Run] = Shelf(self.lock)
         self.directory = {ROBIN.object_id: ROBIN.name}  # display names of principals, the deleted too
+        self.identities: set[str] = set()  # the principals that resources have, or had
         for role in _built_in():
             self.roles.put(role.name, role, 0)
         # What lets Robin work: and a listing at a subscription shows what it inherits, as a real one does.
@@ -148,6 +149,7 @@ class Estate:
             )
             if system:
                 self.directory[system.principal_id] = new.name
+                self.identities.add(system.principal_id)
             self.resources.put(new.id, new, self.tick)
             self._tell(f"{type_}/write", new.id, at, actor)
             return new

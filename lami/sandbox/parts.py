@@ -3,6 +3,7 @@
 from collections import deque
 from dataclasses import dataclass
 
+from lami.sandbox.directory import Directory
 from lami.sandbox.estate import Estate
 from lami.sandbox.faults import Faults
 from lami.sandbox.grid import Grid
@@ -11,7 +12,7 @@ from lami.sandbox.sinks import MailSink, TeamsSink, TopicSink
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """One request that ARM was sent, and how it answered."""
+    """One request that ARM or Graph was sent, and how it answered."""
 
     method: str
     path: str
@@ -21,9 +22,10 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The estate, its misbehaviour, Event Grid, the three sinks, and the log of requests to ARM."""
+    """The estate, its directory and misbehaviour, Event Grid, the three sinks, and the log of requests."""
 
     estate: Estate
+    directory: Directory
     faults: Faults
     grid: Grid
     teams: TeamsSink

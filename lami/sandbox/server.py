@@ -2,7 +2,7 @@
 
 import json
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from socket import SHUT_RDWR, create_server, socket
@@ -19,6 +19,8 @@ from werkzeug.wrappers import Request, Response
 from lami.sandbox.arm import Asked, answer, is_arm
 from lami.sandbox.body import Body
 from lami.sandbox.control import ROUTES, SIMULATION
+from lami.sandbox.directory import Directory, is_graph
+from lami.sandbox.directory import answer as graph_answer
 from lami.sandbox.estate import Estate
 from lami.sandbox.events import Schema
 from lami.sandbox.faults import Fault, Faults, status_of
@@ -38,13 +40,18 @@ _FAILURES = {
     404: ("ResourceNotFound", "The resource was not found."),
     429: ("TooManyRequests", "The request is being throttled."),
 }
+_GRAPH_FAILURES = _FAILURES | {
+    403: ("Authorization_RequestDenied", "Insufficient privileges to complete the operation."),
+    404: ("Request_ResourceNotFound", "The resource does not exist."),
+}
 
 
 class Sandbox:
     """A small Azure: `with Sandbox(port=0, seed=7) as azure: azure.url`.
 
-    `estate`, `faults`, `grid` and the sinks `teams`, `topic`, `mail` are the same that the control API works
-    on; `reads` is the log of requests to ARM. `scale` shortens Event Grid's retry schedule.
+    `estate`, `directory`, `faults`, `grid` and the sinks `teams`, `topic`, `mail` are the same that the
+    control API works on; `reads` is the log of requests to ARM and Graph. `scale` shortens Event Grid's retry
+    schedule.
     """
 
     def __init__(
@@ -61,12 +68,13 @@ class Sandbox:
         self.grid = Grid(seed, now, scale=scale)
         self.faults = Faults(seed)
         self.estate = Estate(seed, now, self.grid.publish, subscriptions)
+        self.directory = Directory(self.estate)
         self.teams = TeamsSink(now)
         self.topic = TopicSink()
         self.mail = MailSink(now, self.faults, mail_port)
         self.reads: deque[Read] = deque(maxlen=100_000)
         self._parts = Parts(
-            self.estate, self.faults, self.grid, self.teams, self.topic, self.mail, self.reads
+            self.estate, self.directory, self.faults, self.grid, self.teams, self.topic, self.mail, self.reads
         )
         self._port = port
         self._page_size = page_size
@@ -162,6 +170,7 @@ class Sandbox:
                 f"  page and control API   {self.url}/   {self.url}/sandbox/",
                 "",
                 f"  export LAMI_LOOPBACK=1 LAMI_CREDENTIAL=none LAMI_ARM_ENDPOINT={self.url}",
+                f"  export LAMI_GRAPH_ENDPOINT={self.url}",
                 f"  export LAMI_SUBSCRIPTIONS={','.join(self.estate.subscriptions)}",
                 f"  export LAMI_TEAMS_WEBHOOK_URL={self.teams_url}",
                 f"  export LAMI_SMTP_URL={self.mail_url} LAMI_EMAIL_FROM=lami@contoso.example",
@@ -206,7 +215,9 @@ class _Door:
     def _answer(self, request: Request) -> Response:
         try:
             if is_arm(request.path):
-                return self._arm(request)
+                return self._read(request, self._arm_answer(request))
+            if is_graph(request.path):
+                return self._read(request, self._graph_answer(request))
             _refuse_strangers(request)
             return self._own(request)
         except Refused as refused:
@@ -214,8 +225,7 @@ class _Door:
         except HTTPException as wrong:
             return _error(wrong.code or 500, wrong.name.replace(" ", ""), wrong.description or "")
 
-    def _arm(self, request: Request) -> Response:
-        response = self._arm_answer(request)
+    def _read(self, request: Request, response: Response) -> Response:
         query = unquote(request.query_string.decode("ascii", "replace"))
         self._parts.reads.append(Read(request.method, request.path, query, response.status_code))
         return response
@@ -244,6 +254,18 @@ class _Door:
         except Refused as refused:
             return _error(refused.status, refused.code, str(refused))
 
+    def _graph_answer(self, request: Request) -> Response:
+        if failure := _failure(self._parts.faults.strike(request.path), _GRAPH_FAILURES):
+            return failure
+        try:
+            body = json.loads(request.get_data() or b"{}")
+            asked = body if isinstance(body, dict) else {}
+            return _json(graph_answer(self._parts.directory, request.method, request.path, asked))
+        except ValueError:
+            return _error(400, "BadRequest", "The body is no JSON.")
+        except Refused as refused:
+            return _error(refused.status, refused.code, str(refused))
+
     def _own(self, request: Request) -> Response:
         endpoint, arguments = self._routes.bind_to_environ(request.environ).match()
         if endpoint == "page":
@@ -264,7 +286,7 @@ def _refuse_strangers(request: Request) -> None:
         raise Refused("the sandbox answers to this machine only", 403, "Forbidden")
 
 
-def _failure(struck: Sequence[Fault]) -> Response | None:
+def _failure(struck: Sequence[Fault], known: Mapping[int, tuple[str, str]] = _FAILURES) -> Response | None:
     """Wait as the faults demand; the answer of the one that fails, if any."""
     for fault in struck:
         sleep(fault.slow or 0)
@@ -272,7 +294,7 @@ def _failure(struck: Sequence[Fault]) -> Response | None:
     if failing is None or failing.status is None:
         return None
     response = _error(
-        failing.status, *_FAILURES.get(failing.status, ("InternalServerError", "A fault on demand."))
+        failing.status, *known.get(failing.status, ("InternalServerError", "A fault on demand."))
     )
     if failing.retry_after is not None:
         response.headers["Retry-After"] = f"{failing.retry_after:g}"

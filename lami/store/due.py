@@ -20,7 +20,7 @@ Why = Literal["drain", "doubt", "grace", "until", "route", "reconcile"]
 class Due(Struct, frozen=True):
     """Something to do at a time: `drain` a subject's debts; look at it again (`doubt`, `grace`, `until`);
     `route` a change whose assignment nobody knew; `reconcile` the subscription that `resource` names, or,
-    where it names none, what is granted above all of them.
+    where it names none, what is granted above all of them; or the directory, of whoever is granted something.
 
     `tries` counts the times it could not be done.
     """

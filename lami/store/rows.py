@@ -38,6 +38,7 @@ from lami.core.model import (
     Owed,
     PrincipalState,
     RoleState,
+    Standing,
     Subject,
     SubjectState,
     Term,
@@ -73,6 +74,7 @@ class Head(Struct, frozen=True):
     entries: int
     holder: HolderState | None = None
     type: str = ""
+    standing: Standing | None = None
     role: RoleState | None = None
     lami: LamiState | None = None
 
@@ -145,6 +147,7 @@ def head(book: Book) -> Values:
             entries=book.entries,
             holder=_without_parts(state) if isinstance(state, HolderState) else None,
             type=state.type if isinstance(state, PrincipalState) else "",
+            standing=state.standing if isinstance(state, PrincipalState) else None,
             role=state if isinstance(state, RoleState) else None,
             lami=replace(state, gaps={}, unannounced={}) if isinstance(state, LamiState) else None,
         )
@@ -195,6 +198,7 @@ def decode(subject: Subject, rows: Mapping[str, Row]) -> Book:
             terms=_part(held, "b.terms", Term),
             carriers=_part(held, "b.carriers", Carrier),
             heard=_part(held, "b.heard", Heard),
+            standing=top.standing,
         )
     return Book(
         subject=Subject(subject.kind, top.id),

@@ -44,7 +44,8 @@ def health_json(lami: Lami) -> dict[str, object]:
         "open": dict(health.open),
         "due": {"waiting": health.due, "overdue": health.overdue},
         "events": {outcome: lami.service.counts[outcome] for outcome in OUTCOMES},
-        "graph": "not configured",
+        "graph": "asked" if lami.settings.graph_endpoint else "not configured",
+        "graphAnsweredAt": _time(health.directory_at),
         "concerns": list(checkup.concerns),
     }
 
@@ -55,8 +56,10 @@ def _concerns(lami: Lami, health: Health, now: datetime) -> Iterator[str]:
         yield f"The policy file is wrong, and the last good policy in force: {faults}."
     if health.baseline_at is None:
         yield "No baseline is complete yet: lami does not know everything that is expected."
-    elif health.reconciled_at is None or now - health.reconciled_at > 2 * lami.settings.reconcile:
+    elif _stale(health.reconciled_at, lami, now):
         yield "No reconcile was complete for twice its interval: changes that no event told are not seen."
+    if lami.settings.graph_endpoint and _stale(health.directory_at, lami, now):
+        yield "Microsoft Graph has given no full answer lately: who is gone from Entra ID is not known."
     if health.overdue:
         several = health.overdue != 1
         yield (
@@ -65,6 +68,10 @@ def _concerns(lami: Lami, health: Health, now: datetime) -> Iterator[str]:
         )
     if not lami.channels:
         yield "No channel is configured: findings stand here and nobody is told."
+
+
+def _stale(done: datetime | None, lami: Lami, now: datetime) -> bool:
+    return done is None or now - done > 2 * lami.settings.reconcile
 
 
 def _time(time: datetime | None) -> str | None:

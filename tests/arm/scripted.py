@@ -70,6 +70,7 @@ class Scripted:
             disable_nagle_algorithm = True
 
             def answer(self) -> None:
+                self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 parts = urlsplit(self.path)
                 path = unquote(parts.path)
                 query = parse_qs(parts.query)

@@ -9,9 +9,9 @@ from azure.mgmt.authorization.v2022_04_01.models import RoleAssignment as Assign
 
 from lami.arm import read
 from lami.arm.protocol import Arm
-from lami.arm.read import Unreadable
 from lami.core.ids import ResourceId
 from lami.core.model import IdentityHolder, Present, RoleDefinition
+from lami.rest.unreadable import Unreadable
 from tests.arm.scripted import Reply, Scripted
 from tests.corpus import corpus_json
 

@@ -10,7 +10,6 @@ import pytest
 from azure.core.pipeline import PipelineRequest
 
 from lami.arm.azure import AzureArm
-from lami.arm.pipeline import Hook, Request
 from lami.arm.protocol import Arm, NotAHolder
 from lami.core.ids import ResourceId
 from lami.core.model import (
@@ -22,6 +21,7 @@ from lami.core.model import (
     RoleDefinition,
     Unknown,
 )
+from lami.rest.pipeline import Hook, Request
 from tests.arm import replies
 from tests.arm.replies import (
     ASSIGNMENT,

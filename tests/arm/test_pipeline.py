@@ -12,10 +12,11 @@ from azure.core.rest import HttpRequest
 from azure.mgmt.authorization.v2022_04_01 import AuthorizationManagementClient
 
 from lami import __version__
-from lami.arm import pipeline as way_out
-from lami.arm.pipeline import NoAuthentication, Policy, make_pipeline
-from lami.arm.read import Unreadable
+from lami.arm.pipeline import make_pipeline
 from lami.errors import Permanent
+from lami.rest import pipeline as way_out
+from lami.rest.pipeline import NoAuthentication, Policy
+from lami.rest.unreadable import Unreadable
 from tests.arm.replies import ASSIGNMENT, SUBSCRIPTION
 from tests.arm.scripted import Reply, Scripted, error
 

@@ -13,9 +13,9 @@ from azure.mgmt.logic.models import Workflow as WorkflowModel
 
 from lami.arm import read
 from lami.arm.protocol import NotAHolder
-from lami.arm.read import Unreadable
 from lami.core.ids import ResourceId
 from lami.core.model import Attached, IdentityHolder, Permission, RoleAssignment
+from lami.rest.unreadable import Unreadable
 from tests.arm import replies
 from tests.arm.replies import DEFINITIONS, IDENTITY, OWNER, P1, P2, READER, ROOT, SITE
 from tests.reach.roles import LISTED, built_in

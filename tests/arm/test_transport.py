@@ -9,7 +9,7 @@ import pytest
 from azure.core.exceptions import ServiceRequestError
 from azure.core.pipeline.transport import HttpRequest
 
-from lami.arm.transport import make_transport
+from lami.rest.transport import make_transport
 from tests.arm.scripted import Reply, Scripted
 
 NOWHERE = "http://azure.invalid"

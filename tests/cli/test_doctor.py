@@ -7,7 +7,7 @@ import tomllib
 
 import pytest
 
-from lami.blindspots import BLIND_SPOTS
+from lami.blindspots import BLIND_SPOTS, WITHOUT_GRAPH
 from lami.core.policy import parse
 from lami.errors import BadSettings
 from lami.sandbox import Sandbox
@@ -50,6 +50,18 @@ def test_denied_read_names_the_permission(cli: Cli, azure: Sandbox) -> None:
     result = cli("doctor", LAMI_SUBSCRIPTIONS=f"{HERE},{THERE}")
     assert result.exit_code == 4
     assert "microsoft.web/sites/read" in result.stdout.lower()
+
+
+def test_graph_is_tried_where_it_is_set(cli: Cli, azure: Sandbox) -> None:
+    """Answering, it is no blind spot any longer; denied, it exits 4 and names the permission."""
+    states = _states(cli, LAMI_GRAPH_ENDPOINT=azure.url)
+    assert states["Microsoft Graph"] == "ok"
+    assert WITHOUT_GRAPH.name not in states
+    azure.faults.add(Fault(path="/v1.0/directory/*", status=403))
+    result = cli("doctor", LAMI_GRAPH_ENDPOINT=azure.url)
+    assert result.exit_code == 4
+    assert "Directory.Read.All" in result.stdout
+    assert "not configured" in cli("doctor").stdout
 
 
 def test_azure_or_store_down_exits_3(cli: Cli, azure: Sandbox) -> None:

@@ -33,6 +33,22 @@ def test_denied_subscription_is_left_alone(cli: Cli, azure: Sandbox) -> None:
     assert {one["status"] for one in after} == {"open"}
 
 
+def test_denied_by_graph_is_partial(cli: Cli, azure: Sandbox) -> None:
+    """Where it is set and does not answer: exit 4, why, and a gap; nobody is called gone."""
+    azure.estate.put(app(HERE))
+    azure.estate.assign("Reader", f"/subscriptions/{HERE}", of=app(HERE))
+    cli("baseline", "take")
+    azure.faults.add(Fault(path="/v1.0/*", status=403))
+    result = cli("reconcile", LAMI_GRAPH_ENDPOINT=azure.url)
+    assert result.exit_code == 4
+    assert "nothing was concluded about who is gone" in result.stderr
+    assert "Directory.Read.All" in result.stdout
+    assert [one["rule"] for one in cli.value("findings", "list")] == ["lami-gap"]
+    azure.faults.clear()
+    assert cli("reconcile", LAMI_GRAPH_ENDPOINT=azure.url).exit_code == 0
+    assert cli.value("findings", "list") == []
+
+
 def test_report(cli: Cli, azure: Sandbox) -> None:
     """It reports what was listed, what differed, and the findings."""
     azure.estate.put(app(HERE))

@@ -32,6 +32,7 @@ from lami.core.model import (
     PrincipalState,
     RoleAssignment,
     RoleDefinition,
+    Standing,
     Subject,
     Term,
 )
@@ -237,11 +238,16 @@ def make_carrier(holder: ResourceId | None = None, carries: bool = True, since: 
 
 
 def make_principal(
-    *grants: Grant, carriers: Iterable[Carrier] = (), terms: Iterable[Term] = (), principal: str = P1
+    *grants: Grant,
+    carriers: Iterable[Carrier] = (),
+    terms: Iterable[Term] = (),
+    principal: str = P1,
+    standing: Standing | None = None,
 ) -> Book:
     """A principal's book."""
     state = PrincipalState(
         type="ServicePrincipal",
+        standing=standing,
         grants={grant.id.key: grant for grant in grants},
         terms={term.access.key: term for term in terms},
         carriers={carrier.holder.key: carrier for carrier in carriers},

@@ -204,6 +204,15 @@ def test_drift_found_without_an_event_says_so() -> None:
     assert {entry.kind for entry in decision.entries} == {"reconciled", "opened"}
 
 
+def test_a_restored_app_that_no_event_told_of_is_a_line() -> None:
+    """Deleted and made again with the identity that it had, between two runs: reconcile says so."""
+    restored = replace(APP, created=at(98), changed=at(99))
+    decision = holder_step(first_seen(), Reconciled("run", cause()), restored, now=at(3600))
+    (entry,) = decision.entries
+    assert (entry.kind, decision.opened) == ("reconciled", ())
+    assert "created again, and has the identities that it had" in entry.text
+
+
 def test_a_look_again_that_finds_nothing_new_says_nothing() -> None:
     """A timer leaves no line where nothing changed."""
     decision = holder_step(first_seen(), Again("due-1", cause()), APP, now=at(600))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shlex
+from typing import Literal
 
 import pytest
 
 from lami.core.ids import ResourceId
-from lami.core.model import Book, Carrier, Found, RoleDefinition, Severity
+from lami.core.model import Book, Carrier, Found, RoleDefinition, Severity, Standing
 from lami.detectors.orphaned_assignment import OrphanedAssignment
 from tests.core.builders import (
     HOSTILE,
@@ -16,6 +17,7 @@ from tests.core.builders import (
     READER,
     SUB,
     at,
+    cause,
     group,
     identity,
     make_carrier,
@@ -73,6 +75,50 @@ def test_the_last_to_shed_it_is_the_cause() -> None:
     (found,) = detect(make_principal(make_grant(), carriers=[last, SHED]))
     assert found.since == at(-10)
     assert found.detail["holder"] == "claims-intake and id-claims"
+
+
+GONE = Standing("gone", at(-3700), at(-60), cause("asked"))
+
+
+def test_what_a_principal_is_granted_that_is_gone_is_left_behind() -> None:
+    """Nobody ever carried it: it is named by its type, and orphaned since it was first denied."""
+    grant = make_grant()
+    (found,) = detect(make_principal(grant, standing=GONE))
+    assert found.title == (
+        "Reader at resource group rg-claims is left behind: "
+        "ServicePrincipal aaaaaaaa no longer exists in Entra ID"
+    )
+    assert "holder" not in found.detail
+    assert found.remediation == (f"az role assignment delete --ids {grant.id.text}",)
+    assert (found.since, found.cause, found.notes) == (GONE.since, GONE.cause, ())
+
+
+@pytest.mark.parametrize("said", ["alive", "deleted", "denied"])
+@pytest.mark.parametrize("carriers", [[], [make_carrier()]], ids=["nobody", "carried"])
+def test_nothing_short_of_gone_is_an_orphan(
+    said: Literal["alive", "deleted", "denied"], carriers: list[Carrier]
+) -> None:
+    """One denial is none, and what is kept among the deleted may be restored with all that it holds."""
+    standing = Standing(said, at(-90_000), at(-60), cause())
+    assert detect(make_principal(make_grant(), carriers=carriers, standing=standing)) == []
+
+
+def test_an_identity_that_died_under_its_app_says_so() -> None:
+    """The app still names it: the assignment is left behind, and the app can sign in nowhere."""
+    (found,) = detect(make_principal(make_grant(), carriers=[make_carrier()], standing=GONE))
+    assert found.title.endswith(
+        "claims-intake still has the identity aaaaaaaa, which no longer exists in Entra ID"
+    )
+    assert found.detail["holder"] == "claims-intake"
+    assert "can sign in nowhere" in found.notes[0]
+
+
+@pytest.mark.parametrize("said", ["alive", "deleted", "denied", "gone"])
+def test_who_shed_it_is_asked_first(said: Literal["alive", "deleted", "denied", "gone"]) -> None:
+    """That it lives on in the directory makes what was left behind no less so; nor is the finding another."""
+    plain = detect(make_principal(make_grant(), carriers=[SHED]))
+    standing = Standing(said, at(-90_000), at(-60), cause("asked"))
+    assert detect(make_principal(make_grant(), carriers=[SHED], standing=standing)) == plain
 
 
 def test_what_is_tolerated_is_none() -> None:

@@ -223,6 +223,19 @@ class SimulatedAzure:
         state = next(state for time, state in reversed(self._past) if time <= at)
         return any(one.principal == principal and one.id.key == id for one in state.assignments.values())
 
+    def times(self) -> list[datetime]:
+        """When anything changed."""
+        return [time for time, _ in self._past]
+
+    def systems_at(self, at: datetime) -> set[str]:
+        """The principals that holders had at a time."""
+        state = next((state for time, state in reversed(self._past) if time <= at), _State())
+        return {one.system for one in state.holders.values() if one.system}
+
+    def systems_ever(self) -> set[str]:
+        """The principals that holders have or had."""
+        return {one.system for _, state in self._past for one in state.holders.values()}
+
     def ever_assigned(self, access: Access, since: datetime) -> bool:
         """Whether anybody held this access at any time from then on."""
         ends = [*(time for time, _ in self._past[1:]), datetime.max.replace(tzinfo=UTC)]

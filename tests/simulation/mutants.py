@@ -22,12 +22,14 @@ from types import FunctionType
 from typing import cast
 
 from lami import handling, listing, routing
+from lami.census import Census
 from lami.core import (
     belief,
     decide_holder,
     decide_principal,
     decide_role,
     digests,
+    directory,
     findings,
     messages,
     posture,
@@ -467,6 +469,51 @@ MUTANTS: tuple[Mutant, ...] = (
         posture.accept,
         (("state.posture.accepted.union(places)", "state.posture.accepted"),),
         "operator",
+    ),
+    # --- whom the directory has ---
+    Mutant(
+        "unknown in the directory taken for absent",
+        directory.said_of,
+        (("return None", 'return "denied"'),),
+        "directory",
+        wide=True,
+        seed=91,
+    ),
+    Mutant(
+        "one denial taken for gone",
+        directory.stands,
+        (
+            (
+                'return None if said == "alive" else Standing(said, at, at, cause)',
+                'return None if said == "alive" else Standing(\n'
+                '            "gone" if said == "denied" else said, at, at, cause\n'
+                "        )",
+            ),
+        ),
+        "directory",
+        wide=True,
+        seed=102,
+    ),
+    Mutant(
+        "nobody asked about who must be alive",
+        directory.absent,
+        (
+            ("if not any(one in shown for one in alive):", "if False:"),
+            ("seen = TYPES & frozenset(shown.values())", "seen = TYPES"),
+        ),
+        "directory",
+    ),
+    Mutant(
+        "what was deleted lately not asked about",
+        directory.said_of,
+        (('return "deleted" if isinstance(kept, Present) else "denied"', 'return "denied"'),),
+        "directory",
+    ),
+    Mutant(
+        "a denial is not followed up",
+        Census._handle,
+        (("self._due.add([Due(again,", "list([Due(again,"),),
+        "directory",
     ),
     # --- reconcile and baseline ---
     Mutant(

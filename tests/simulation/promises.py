@@ -32,6 +32,7 @@ from lami.store.books import Books
 from lami.store.index import Index
 from lami.store.rows import HEAD, Head
 from tests.simulation.azure import CONTRIBUTOR, NARROW, TIDY
+from tests.simulation.directory import DIRECTORY_LAG
 
 if TYPE_CHECKING:
     from tests.simulation.memory_table import MemoryTable
@@ -173,7 +174,7 @@ def _findings(held: Held) -> Iterator[str]:
         carried_by = [carrier.carries for carrier in state.carriers.values()]
         tolerated = grant is not None and grant.tolerated
         shed = bool(carried_by) and not any(carried_by)
-        expected["orphaned-assignment", one.principal] += shed and not tolerated
+        expected["orphaned-assignment", one.principal] += (shed or state.gone) and not tolerated
     expected["lami-gap", LAMI.key] += sum(gap.stands for gap in held.lami().gaps.values())
     now = held.world.azure.now
     stands = [f for f in held.findings.values() if f.resolved_at is None]
@@ -235,10 +236,46 @@ def _blind(held: Held) -> Iterator[str]:
         kind, _, where = key.partition("/")
         runs = sorted(found.get(where, ()))
         twice = any(later - earlier <= timedelta(days=1) for earlier, later in pairwise(runs))
-        if kind != "events":
+        if kind == "directory":
+            if _witnessed(held):
+                yield f"{gap.what}: somebody who must be there is"
+        elif kind != "events":
             yield f"{gap.what}: it can be read"
         elif not twice or not held.world.unreported:
             yield f"{gap.what}: {len(runs)} runs found something"
+
+
+def _witnessed(held: Held) -> bool:
+    """Whether the directory shows anybody that a present holder carries."""
+    world, now = held.world, held.world.azure.now
+    if world.directory is None:
+        return True
+    return any(world.directory.state(one, now) == "alive" for one in world.azure.systems_at(now))
+
+
+# --- whom the directory has ------------------------------------------------------------------------
+
+
+def _standing(held: Held) -> Iterator[str]:
+    """Gone is said of nobody who was not, and in the end of everybody who is: where that can be proven."""
+    world, directory = held.world, held.world.directory
+    if directory is None:
+        return
+    for principal, book in held.principals.items():
+        for entry in held.entries[book.subject]:
+            asked = entry.cause.time
+            if entry.after.get("directory") == "gone" and not directory.was(
+                principal, "purged", asked - DIRECTORY_LAG, asked
+            ):
+                yield f"{principal[:8]} was called gone at {entry.at}, and was not"
+    if not _witnessed(held):
+        return
+    for principal in {one.principal for one in world.azure.present.assignments.values()}:
+        standing = held.principal(principal).standing
+        said = standing.said if standing is not None else "alive"
+        truth = {"purged": "gone"}.get(state := directory.state(principal, world.azure.now), state)
+        if said != truth:
+            yield f"{principal[:8]} is {truth} in the directory, and held to be {said}"
 
 
 # --- what is expected ------------------------------------------------------------------------------
@@ -530,9 +567,11 @@ def _chains(held: Held) -> Iterator[str]:
 def _digested(held: Held) -> Iterator[str]:
     """The digests are of what the books hold: reconcile finds nothing where nothing differs."""
     found = index(held.world.memory)
-    for subscription in (*held.world.settings.subscriptions, ""):
+    for subscription in (*held.world.settings.subscriptions, "", digests.DIRECTORY):
         remembered = found.digests(subscription)
         for book in held.books():
+            if subscription == digests.DIRECTORY and book.subject.kind != "principal":
+                continue
             if book.subject.kind == "holder" and not book.subject.id.lower().startswith(
                 f"/subscriptions/{subscription}/"
             ):
@@ -548,6 +587,7 @@ CHECKS: tuple[Check, ...] = (
     _unequal,
     _findings,
     _blind,
+    _standing,
     _expected,
     _disagreeing,
     _no_news,

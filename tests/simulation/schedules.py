@@ -10,6 +10,7 @@ from lami.errors import Permanent, Temporary
 from lami.pace import CALM, Calm
 from tests.simulation import promises
 from tests.simulation.changes import Changes
+from tests.simulation.directory import DIRECTORY_LAG, Departures
 from tests.simulation.world import World
 
 
@@ -24,7 +25,8 @@ class Faults:
     `operates` is the share of steps at which the operator accepts something, `reconciles` that of those at
     which reconcile runs. `stalls`: somewhere in a race a worker stands still for longer than patience, and
     shorter than a lease. `storm`: more than one change in ten seconds is more than lami reads one by one.
-    With `from_the_start` it goes wrong already while the baseline is taken.
+    With `from_the_start` it goes wrong already while the baseline is taken. `directory` is the share of the
+    directory's questions that fail; without one lami asks none.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Faults:
     from_the_start: bool = False
     stalls: bool = False
     storm: bool = False
+    directory: float = 0.0
 
     def __str__(self) -> str:
         """The name, for a test's id."""
@@ -53,7 +56,8 @@ class Faults:
     @property
     def needs_reconcile(self) -> bool:
         """Whether events alone do not promise that state equals ARM: one run of reconcile must mend it."""
-        return bool(self.loss or self.gives_up or self.reconciles or self.lag > PATIENCE)
+        mended = self.loss or self.gives_up or self.reconciles or self.directory
+        return bool(mended or self.lag > PATIENCE)
 
 
 PATIENCE = 120
@@ -80,6 +84,7 @@ WORKERS_OPERATOR = Faults("workers and operator", workers=2, operates=0.7, recon
 STORM = Faults("storm", lag=30, crashes=0.005, reads=0.03, storm=True)
 STORM_WORKERS = Faults("storm and workers", workers=2, storm=True)
 ONCE = Faults("once", lag=30, workers=2, once=True, alone=True)
+DIRECTORY = Faults("directory", crashes=0.005, store=0.005, reconciles=0.8, directory=0.15)
 ALL = Faults("all", 30, 20, 0.01, 0.02, 0.05, 0.1, 0.2, 0.2, operates=0.3, reconciles=0.2)
 EVERY = (
     NONE,
@@ -104,17 +109,21 @@ EVERY = (
     STORM_WORKERS,
     ONCE,
     ALL,
+    DIRECTORY,
 )
 BY_NAME = {faults.name: faults for faults in EVERY}
 
 SLOW = (0, 1, 20, 70, 400)
+HOURLY = (0, 60, 1_800, 3_700)
 QUICK = (0, 1, 5)
-"""Seconds between changes; quick where workers race, so that no lease runs out while its holder waits."""
+"""Seconds between changes; hourly where denials are to lie apart, quick where workers race, so that no lease
+runs out while its holder waits."""
 HECTIC = Calm(changes=1, looks=2, few=1)
 STALLED = 150
 """Seconds that a worker stands still: longer than patience, shorter than a lease."""
 PUT_DOWN = 6
-"""How many calls a run of reconcile takes to put down that it runs, at most: three shards, twice each."""
+"""How many calls a run of reconcile takes to put down that it runs, at most: three shards, twice each. Where
+it asks the directory there may be a fourth."""
 NARROW_CHANGES, WIDE_CHANGES = 3, 6
 
 
@@ -124,9 +133,15 @@ def run(seed: int, faults: Faults, wide: bool) -> World:
     longest = max(QUICK if faults.workers > 1 else SLOW)
     dies = bool(faults.reconciles and faults.crashes and seed % 2)
     changes = Changes(world.azure, world.random, wide, faults.needs_reconcile, longest)
+    departures = Departures(world.ask_directory()) if faults.directory else None
+    if departures is not None:
+        departures.begin()
     _begin(world, changes, faults)
     _go_wrong(world, faults)
     left = WIDE_CHANGES if wide else NARROW_CHANGES
+    if departures is not None:
+        changes.kinds.extend(departures.kinds(len(changes.kinds)))
+        left *= 2
     if faults.workers > 1:
         _race(world, changes, left, faults)
     else:
@@ -147,7 +162,8 @@ def _reconcile(world: World, dies: bool) -> None:
     What a run does first is to put down that it runs: a death before that is as if it never began.
     """
     if dies:
-        world.trouble.dies_in = world.random.randint(PUT_DOWN + 1, 150)
+        put_down = PUT_DOWN + (2 if world.directory is not None else 0)
+        world.trouble.dies_in = world.random.randint(put_down + 1, 150)
         world.attempt(world.reconcile_once)
         world.trouble.dies_in = 0
     else:
@@ -200,6 +216,8 @@ def _go_wrong(world: World, faults: Faults) -> None:
     for channel in world.channels:
         channel.fails = channel.times_out = faults.channels / 2
         channel.failures = (Temporary("simulated failure"), Temporary("429", 40), Permanent("refused"))
+    if world.directory is not None:
+        world.directory.fails, world.directory.lag = faults.directory, DIRECTORY_LAG
 
 
 def _live(world: World, changes: Changes, left: int, faults: Faults) -> None:
@@ -207,7 +225,7 @@ def _live(world: World, changes: Changes, left: int, faults: Faults) -> None:
     for _ in range(left):
         changes.happen()
         _lose(world, faults)
-        world.azure.sleep(world.random.choice(SLOW))
+        world.azure.sleep(world.random.choice(HOURLY if faults.directory else SLOW))
         if world.random.random() < 0.5:
             copies = 1 if faults.once else world.random.choice((1, 1, 2))
             world.deliver_all(copies, shuffle=True, gives_up=faults.gives_up)

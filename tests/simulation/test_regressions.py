@@ -47,6 +47,12 @@ def test_a_walk_does_not_write_what_is_older_over_what_is_newer() -> None:
     assert judge("long lag", False, 863) is None
 
 
+@pytest.mark.parametrize("seed", [2203, 2385, 2730])
+def test_what_reconcile_finds_of_an_app_that_came_back_as_it_was_is_a_line(seed: int) -> None:
+    """Its events were late by hours: it counted as missed by events, and no line said what was."""
+    assert judge("directory", False, seed) is None
+
+
 def test_who_turns_out_to_hold_a_name_at_a_later_look_is_looked_at_once_more() -> None:
     """The delete went to the book that was known; the later look showed another principal, in the past."""
     assert judge("long lag", False, 947) is None

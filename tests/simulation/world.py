@@ -28,6 +28,7 @@ from lami.wiring import Lami, Watch, assemble
 from tests.simulation import promises
 from tests.simulation.azure import CONTRIBUTOR, OTHER_SUB, START, SUB, SimulatedAzure
 from tests.simulation.baton import Baton
+from tests.simulation.directory import SimulatedDirectory
 from tests.simulation.memory_table import MemoryTable
 from tests.simulation.trouble import Crash, Trouble
 
@@ -134,6 +135,8 @@ class World:
     """A lami, its Azure and its channels, all from one seed."""
 
     def __init__(self, seed: int, grace: str = "5m", calm: Calm = CALM) -> None:
+        self.directory: SimulatedDirectory | None = None
+        """Whom lami asks about principals, once there is one."""
         self.random = random.Random(seed + 1)
         self.trouble = Trouble(self.random)
         self.azure = SimulatedAzure(seed, self.trouble)
@@ -161,7 +164,15 @@ class World:
     def _start(self) -> Lami:
         azure, clock, sleep = self.azure, self.azure.clock, self.azure.sleep
         return assemble(
-            self.settings, self.table, azure, self.channels, Watch(), clock, sleep, calm=self.calm
+            self.settings,
+            self.table,
+            azure,
+            self.channels,
+            Watch(),
+            clock,
+            sleep,
+            calm=self.calm,
+            directory=self.directory,
         )
 
     def begin(self, policy: str = "", faults: tuple[str, ...] = ()) -> None:
@@ -170,6 +181,12 @@ class World:
         self.settings = replace(self.settings, policy=good, policy_text=policy, policy_faults=faults)
         self.lami = self._start()
         begin(self.lami)
+
+    def ask_directory(self) -> SimulatedDirectory:
+        """From now on lami may ask the directory."""
+        self.directory = SimulatedDirectory(self.azure)
+        self.lami = self._start()
+        return self.directory
 
     # --- what lami is made to do ---
 
@@ -316,11 +333,14 @@ class World:
         self.azure.lag = timedelta()
         for channel in self.channels:
             channel.fails = channel.times_out = 0.0
+        if self.directory is not None:
+            self.directory.fails, self.directory.lag, self.directory.blind = 0.0, timedelta(), False
 
     def reconcile(self) -> Report:
-        """One whole run of reconcile."""
+        """One whole run of reconcile. Whom to ask the directory about there may be nobody left to tell."""
         report = reconcile_now(self.lami)
-        assert not report.partial
+        assert not report.unread
+        assert not report.failed
         return report
 
     def reconcile_once(self) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import requests
 
+from lami.sandbox import Sandbox
 from lami.sandbox.faults import Fault
 from lami.web.parameters import parse_time
 from tests.web.support import everything, get, post, problem, written
@@ -311,6 +312,20 @@ def test_health_says_what_lami_does_not_see(tmp_path: Path) -> None:
         health = get(own, "/api/v1/health").json()
         assert health["baselineAt"] is None
         assert "baseline" in health["concerns"][0]
+
+
+def test_health_says_when_graph_answered(tmp_path: Path) -> None:
+    """Where it is set: asked, but with no recent answer before reconcile has run, and then with one."""
+    with Sandbox() as elsewhere, world(tmp_path, {"LAMI_GRAPH_ENDPOINT": elsewhere.url}) as own:
+        health = get(own, "/api/v1/health").json()
+        assert (health["graph"], health["graphAnsweredAt"]) == ("asked", None)
+        assert any("Microsoft Graph" in concern for concern in health["concerns"])
+        for one in own.azure.estate.assignments.all():
+            elsewhere.directory.mark(one.principal_id, "alive")
+        own.lami.service.reconciler.run((own.azure.subscription,), "r1")
+        health = get(own, "/api/v1/health").json()
+        assert health["graphAnsweredAt"] is not None
+        assert health["concerns"] == []
 
 
 # --- who may, and how it fails ---------------------------------------------------------------------

@@ -24,13 +24,22 @@ class _Connections:
         self._settings = self._session.merge_environment_settings(endpoint, {}, False, None, None)
 
     def request(
-        self, method: str, url: str, *, headers: Mapping[str, str], timeout: tuple[float, float], **_: object
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        timeout: tuple[float, float],
+        data: str | bytes | None = None,
+        **_: object,
     ) -> Response:
-        """Send a request without a body, and read the answer to its end as a session would."""
+        """Send a request, and read the answer to its end as a session would."""
         prepared = PreparedRequest()
         prepared.prepare_method(method)
         prepared.prepare_url(url, None)
         prepared.headers = CaseInsensitiveDict({**self._session.headers, **headers})
+        if data:
+            prepared.prepare_body(data, None)
         prepared.hooks = default_hooks()
         answer = self._session.get_adapter(url).send(prepared, timeout=timeout, **self._settings)
         answer.content  # noqa: B018 - a reply that breaks off fails here, where the transport expects it
