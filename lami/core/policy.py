@@ -20,12 +20,18 @@ from lami.core.model import SEVERITIES, Finding, Found, Severity
 from lami.core.roles import POWERS, Power
 from lami.errors import BadSettings
 
-RULES: tuple[str, ...] = ("identity-churn", "broad-grant", "orphaned-assignment", "missing-grant", "lami-gap")
+RULES: tuple[str, ...] = (
+    "identity-churn",
+    "broad-grant",
+    "orphaned-assignment",
+    "missing-grant",
+    "condition-weakened",
+    "role-widened",
+    "lami-gap",
+)
 """The rules that detect something today."""
 KNOWN_RULES: tuple[str, ...] = (
     *RULES,
-    "role-widened",
-    "condition-weakened",
     "shared-identity",
     "ungranted-identity",
     "secret-authentication",

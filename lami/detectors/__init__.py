@@ -2,15 +2,19 @@
 
 from lami.core.findings import Detector
 from lami.detectors.broad_grant import BroadGrant
+from lami.detectors.condition_weakened import ConditionWeakened
 from lami.detectors.identity_churn import IdentityChurn
 from lami.detectors.lami_gap import LamiGap
 from lami.detectors.missing_grant import MissingGrant
 from lami.detectors.orphaned_assignment import OrphanedAssignment
+from lami.detectors.role_widened import RoleWidened
 
 DETECTORS: tuple[Detector, ...] = (
     IdentityChurn(),
     BroadGrant(),
+    ConditionWeakened(),
     OrphanedAssignment(),
     MissingGrant(),
+    RoleWidened(),
     LamiGap(),
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from lami.core.messages import apps, carried, compose, holder_name
+from lami.core import naming
+from lami.core.messages import apps, carried, compose
 from lami.core.model import (
     Attached,
     Book,
@@ -118,4 +119,4 @@ def test_the_apps_of_an_identity() -> None:
         for id, attaches in ((workflow("b"), True), (site("a", "staging"), True), (workflow("c"), False))
     }
     assert apps(HolderState(users=users)) == ("a/staging", "b")
-    assert holder_name(site("a")) == "a"
+    assert naming.holder_name(site("a")) == "a"

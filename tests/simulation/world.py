@@ -12,7 +12,7 @@ from functools import cache
 
 from lami.channels.channel import Alert
 from lami.core.ids import ResourceId
-from lami.core.model import Actor, Finding, HolderState, PrincipalState, Subject
+from lami.core.model import Access, Actor, Finding, HolderState, PrincipalState, Subject
 from lami.core.policy import Policy, parse
 from lami.errors import LamiError, Temporary
 from lami.pace import CALM, Calm
@@ -26,7 +26,7 @@ from lami.store.due import SHARDS
 from lami.store.table import Operation, Row, StoreUnavailable, Table
 from lami.wiring import Lami, Watch, assemble
 from tests.simulation import promises
-from tests.simulation.azure import CONTRIBUTOR, OTHER_SUB, START, SUB, SimulatedAzure
+from tests.simulation.azure import CONTRIBUTOR, ONLY, OTHER_SUB, START, SUB, SimulatedAzure
 from tests.simulation.baton import Baton
 from tests.simulation.memory_table import MemoryTable
 from tests.simulation.trouble import Crash, Trouble
@@ -275,6 +275,11 @@ class World:
         key = finding.key.split("|")[0] if finding.rule == "missing-grant" else finding.key.split("|")[-1]
         if end is None and finding.rule == "broad-grant":
             operator.sanctioned.add(key)
+        if end is None and finding.rule == "condition-weakened":
+            # It expects what is now, in the place of whatever else was expected there.
+            there = finding.detail["roleDefinitionId"], ResourceId(finding.detail["scope"])
+            operator.sanctioned.add(finding.telling.split("|")[1])
+            operator.perhaps_withdrawn |= {Access(*there, condition).key for condition in ONLY}
         if end is None and finding.rule == "missing-grant":
             operator.perhaps_withdrawn.add(key)
         if not self.attempt(lambda: self.lami.service.accept(finding.id, ROBIN, "because", end)):
