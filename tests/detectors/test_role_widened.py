@@ -152,7 +152,7 @@ def test_the_widest_holder_decides_and_a_condition_may_hold_it_back() -> None:
 
 
 def test_the_same_widening_has_the_same_key_and_a_further_one_is_told() -> None:
-    """The key names what the role is compared with; who holds it, and the order of lists, is not told anew."""
+    """The key names what the role is compared with; who holds it, and any order, is not told anew."""
     (first,) = detect(role())
     (other,) = detect(role((READ.upper(),), (KEYS, READ), a=holds(SUBSCRIPTION), b=holds(SUBSCRIPTION)))
     (further,) = detect(role(after=(READ, KEYS, WRITE)))
