@@ -308,6 +308,48 @@ def _narrower(access: Access, sanctioned: set[str]) -> bool:
     )
 
 
+def _remembered(held: Held) -> Iterator[str]:
+    """Of what was expected from the start and changed in place it is known what it was; and a role that was
+    held all the time, and that nobody accepted, is expected to allow no more than at first."""
+    for principal, book in held.principals.items():
+        state = held.principal(principal)
+        for key, first in _conditions_at_first(held.entries[book.subject]).items():
+            grant = state.grants[key]
+            term = state.terms.get(Access(grant.access.role, grant.access.scope, first).key)
+            expected = term is not None and term.count == 1
+            if grant.present and expected and grant.access.condition != first and grant.was is None:
+                yield f"{principal[:8]} forgot under which condition it was granted {grant.role_name}"
+    azure, world = held.world.azure, held.world
+    for id, book in held.roles.items():
+        findings = (one for one in held.findings.values() if one.subject.id == id)
+        accepted = any(one.id in world.operator.accepted for one in findings)
+        first = world.roles_at_first.get(id)
+        always = [azure.present.assignments.get(one) for one in world.held_at_first.get(id, ())]
+        if first is None or accepted or not any(one is not None and one.role.id == id for one in always):
+            continue
+        assert isinstance(book.state, RoleState)
+        was, now = ALLOWS[definitions.canonical(first.permissions)], book.state.expected
+        if now is not None and not ALLOWS[now] <= was:
+            yield f"role {id[:8]} is expected to allow {ALLOWS[now]}, at first {was}"
+
+
+def _conditions_at_first(entries: list[Entry]) -> dict[str, str]:
+    """By assignment, the condition that it had when the baseline was taken, if it was never made again."""
+    first: dict[str, str] = {}
+    for entry in entries:
+        if entry.kind not in ("observed", "reconciled"):
+            continue
+        before, after = (words.get("assignmentId", "").lower() for words in (entry.before, entry.after))
+        again = before == after and "; " not in entry.text and "is another now" not in entry.text
+        if before and (before != after or again):
+            first.pop(before, None)
+        if after and not before and entry.cause.operation == "lami/baseline/take":
+            first[after] = entry.after.get("condition", "")
+        elif after and not before:
+            first.pop(after, None)
+    return first
+
+
 def _disagreeing(held: Held) -> Iterator[str]:
     """What a principal accepts is expected by all that ever carried it, and the other way round by those
     that do; a holder knows what its principals are granted, and an app what its identities say."""
@@ -566,6 +608,7 @@ CHECKS: tuple[Check, ...] = (
     _findings,
     _blind,
     _expected,
+    _remembered,
     _disagreeing,
     _untold,
     _told_twice,

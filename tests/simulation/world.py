@@ -12,7 +12,15 @@ from functools import cache
 
 from lami.channels.channel import Alert
 from lami.core.ids import ResourceId
-from lami.core.model import Access, Actor, Finding, HolderState, PrincipalState, Subject
+from lami.core.model import (
+    Access,
+    Actor,
+    Finding,
+    HolderState,
+    PrincipalState,
+    RoleDefinition,
+    Subject,
+)
 from lami.core.policy import Policy, parse
 from lami.errors import LamiError, Temporary
 from lami.pace import CALM, Calm
@@ -145,6 +153,10 @@ class World:
         self.operator = Operator()
         self.at_first: dict[ResourceId, set[str]] = {}
         """By holder, the keys of the access that stood when the baseline was taken."""
+        self.roles_at_first: dict[str, RoleDefinition] = {}
+        """The role definitions when the baseline was taken."""
+        self.held_at_first: dict[str, set[ResourceId]] = {}
+        """By role, the assignments that stood then."""
         self.memory_of_azure = timedelta()
         """How far back a look may show the past."""
         self.unreported = False
@@ -203,7 +215,9 @@ class World:
 
     def _sanction(self) -> None:
         """What stands when the baseline is taken is expected, however broad."""
+        self.roles_at_first = dict(self.azure.present.roles)
         for one in self.azure.present.assignments.values():
+            self.held_at_first.setdefault(one.role.id, set()).add(one.id)
             if one.role.id == CONTRIBUTOR.id:
                 self.operator.sanctioned.add(one.access.key)
 
