@@ -12,12 +12,14 @@ from datetime import datetime
 from typing import Literal
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from lami.arm.protocol import Arm, NotAHolder
 from lami.core.decide_holder import decide_holder, missing_since
 from lami.core.decide_lami import decide_lami
 from lami.core.decide_principal import Sight, decide_principal
-from lami.core.decide_role import decide_role
+from lami.core.decide_role import decide_role, needs_look
+from lami.core.decide_role import where as role_at
 from lami.core.draft import Rules
 from lami.core.ids import ResourceId
 from lami.core.model import (
@@ -25,6 +27,7 @@ from lami.core.model import (
     Book,
     Decision,
     FailedRuns,
+    Held,
     HolderState,
     IdentityHolder,
     LamiState,
@@ -33,6 +36,7 @@ from lami.core.model import (
     PrincipalState,
     RoleAssignment,
     RoleDefinition,
+    RoleState,
     State_co,
     Subject,
     Unknown,
@@ -42,6 +46,7 @@ from lami.core.stimuli import (
     Again,
     Attaches,
     Carries,
+    Holds,
     Message,
     Reconciled,
     Stimulus,
@@ -94,7 +99,7 @@ class _Seen(Struct, frozen=True):
 
     holder: Present[IdentityHolder] | Absent | None = None
     failed_runs: FailedRuns | None = None
-    role: Present[RoleDefinition] | Absent = field(default_factory=Absent)
+    role: Present[RoleDefinition] | Absent | None = None
     sight: Sight = field(default_factory=Sight)
     strangers: tuple[str, ...] = ()
     ignored: str = ""
@@ -220,7 +225,7 @@ def _look(tools: Tools, book: Book, stimulus: Stimulus, resource: str, where: Se
         return _look_at_grants(tools, book, book.state, stimulus, resource, where)
     if isinstance(book.state, LamiState):
         return _Seen()
-    return _Seen(role=_known(tools.arm.role(_role_id(book, stimulus, resource))))
+    return _look_at_role(tools, book, book.state, stimulus, resource)
 
 
 def _look_at_holder(tools: Tools, book: Book, state: HolderState, stimulus: Stimulus) -> _Seen:
@@ -314,12 +319,20 @@ def subscriptions_of(
     return tuple(sorted((found | set(where)) & rules.watched)) or tuple(sorted(rules.watched))
 
 
-def _role_id(book: Book, stimulus: Stimulus, resource: str) -> ResourceId:
+def _look_at_role(tools: Tools, book: Book, state: RoleState, stimulus: Stimulus, resource: str) -> _Seen:
+    if isinstance(stimulus, Accepted):
+        return _Seen()
+    if isinstance(stimulus, Holds):
+        said = replace(state, held={stimulus.principal: Held("", False, 0, stimulus.accesses)})
+        if not needs_look(said):
+            return _Seen()
+        look = tools.arm.role(role_at(book, said, tools.rules.watched))
+        # Who may not read it will not be allowed to by trying again.
+        return _Seen() if isinstance(look, Unknown) and look.denied else _Seen(role=_known(look))
     if isinstance(stimulus, Told):
-        return stimulus.change.resource
-    if resource:
-        return ResourceId(resource)
-    return ResourceId(f"/providers/Microsoft.Authorization/roleDefinitions/{book.subject.key}")
+        return _Seen(role=_known(tools.arm.role(stimulus.change.resource)))
+    at = ResourceId(resource) if resource else role_at(book, state, tools.rules.watched)
+    return _Seen(role=_known(tools.arm.role(at)))
 
 
 def _known(look: Look[State_co]) -> Present[State_co] | Absent:

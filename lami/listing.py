@@ -10,16 +10,19 @@ from collections.abc import Callable, Mapping
 from msgspec import Struct
 
 from lami.arm.protocol import Arm
-from lami.core import digests
+from lami.core import definitions, digests
 from lami.core.messages import holder_subject
-from lami.core.model import IdentityHolder, RoleAssignment, Subject, Unknown
+from lami.core.model import IdentityHolder, RoleAssignment, RoleDefinition, Subject, Unknown
 
 Grants = Mapping[Subject, frozenset[str]]
 """What principals hold, each grant as its `digests.line`."""
 
 
 class Listing(Struct, frozen=True):
-    """One subscription as listed in full: its holders' digests, what principals hold in it and above it."""
+    """One subscription as listed in full: its holders' digests, what principals hold in it and above it.
+
+    What custom roles allow that somebody holds stands with what is above: a role belongs to no subscription.
+    """
 
     holders: Mapping[Subject, str]
     here: Grants
@@ -46,24 +49,45 @@ def list_subscription(
         holders[holder_subject(holder.id)] = of_holder(holder)
     here: dict[str, set[str]] = {}
     above: dict[str, set[str]] = {}
+    roles = _Roles()
     for one in arm.assignments_in(subscription):
         if isinstance(one, Unknown):
             return one
         each(one)
         held = here if one.access.scope.subscription else above
         held.setdefault(one.principal, set()).add(line_of(one))
-    return Listing(holders, _frozen(here), _frozen(above))
+        roles.add(one.role)
+    return Listing(holders, _frozen(here), {**_frozen(above), **roles.lines})
 
 
 def list_above(arm: Arm, subscription: str) -> Grants | Unknown:
-    """List only what principals hold above a subscription. Unknown where it cannot be read."""
+    """List only what stands above a subscription. Unknown where it cannot be read."""
     above: dict[str, set[str]] = {}
+    roles = _Roles()
     for one in arm.assignments_in(subscription):
         if isinstance(one, Unknown):
             return one
         if not one.access.scope.subscription:
             above.setdefault(one.principal, set()).add(line_of(one))
-    return _frozen(above)
+        roles.add(one.role)
+    return {**_frozen(above), **roles.lines}
+
+
+class _Roles:
+    """The custom roles that role assignments give: the definitions come with them, from the cache."""
+
+    def __init__(self) -> None:
+        self._seen: set[str] = set()
+        self.lines: dict[Subject, frozenset[str]] = {}
+
+    def add(self, role: RoleDefinition) -> None:
+        """Take up a role, unless it is built in or cannot be read."""
+        if not role.custom or role.id in self._seen:
+            return
+        self._seen.add(role.id)
+        allowed = definitions.canonical(role.permissions)
+        if allowed is not None:
+            self.lines[Subject("role", role.id)] = frozenset({digests.role_line(allowed)})
 
 
 def unlike(known: Mapping[Subject, str], listed: Mapping[Subject, str]) -> list[Subject]:

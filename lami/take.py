@@ -109,8 +109,13 @@ class _Take(Struct):
             if listing is None:
                 continue
             for subject, lines in listing.above.items():
+                if subject.kind == "role":
+                    continue  # Its book is begun by whoever holds it.
                 above.setdefault(subject, set()).update(lines)
                 seen.setdefault(subject, {})[subscription] = _all_of(listing, subject)
+        if self.stimulus.reason:
+            # What custom roles allow belongs to the baseline that is moved, too.
+            self.gone.update({subject: [ABOVE] for subject in known if subject.kind == "role"})
         for subject, what in digests_of(above).items():
             if self.stimulus.reason or known.get(subject) != what:
                 self.shown.setdefault(subject, {}).update(seen[subject])

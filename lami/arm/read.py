@@ -64,6 +64,7 @@ def role(model: DefinitionModel) -> RoleDefinition:
         name=model.role_name or "",
         permissions=tuple(_permission(block) for block in model.permissions),
         custom=(model.role_type or "").lower() == "customrole",
+        changed=_utc(model.updated_on),
     )
 
 

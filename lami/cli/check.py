@@ -16,8 +16,8 @@ from lami.cli.output import Columns, Item, Output, output_options
 from lami.cli.voice import Voice
 from lami.core.check import Need
 from lami.core.ids import MAX_LENGTH, ResourceId
-from lami.core.messages import holder_name
 from lami.core.model import SEVERITIES, Subject
+from lami.core.naming import holder_name
 from lami.core.policy import duration
 from lami.errors import Permanent, Temporary
 from lami.wiring import Lami

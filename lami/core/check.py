@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from lami.core import naming, remedy
 from lami.core.ids import ResourceId
-from lami.core.messages import holder_name, principals
+from lami.core.messages import principals
 from lami.core.model import (
     Absent,
     Access,
@@ -29,7 +29,9 @@ from lami.core.model import (
     Term,
     Unknown,
 )
+from lami.core.naming import holder_name
 from lami.core.policy import Policy
+from lami.core.terms import Supply
 
 Standing = Literal["ok", "missing", "unknown"]
 Replies = Mapping[tuple[str, str], tuple[RoleAssignment, ...] | Unknown]
@@ -182,7 +184,7 @@ def _access(
             continue
         if isinstance(reply, Unknown):
             unread = unread or reply.reason
-        elif any(one.access.key == term.access.key for one in reply):
+        elif Supply(one.access for one in reply).has(term.access):
             return need("ok", f"{name} has {what}", principal)
     if unread:
         return need("unknown", f"whether {name} has {what} is not known: {unread}")

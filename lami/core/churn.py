@@ -5,6 +5,7 @@ what that strands and lacks. Facts only; `lami.detectors.identity_churn` puts th
 from __future__ import annotations
 
 from lami.core.model import Access, Attached, HolderState, Term
+from lami.core.terms import Supply
 
 
 def classify(state: HolderState) -> str:
@@ -76,18 +77,19 @@ def lacking(state: HolderState) -> list[Term]:
     now = state.observed
     if not now.system and not now.attached:
         return []
-    held = set()
+    held: list[Access] = []
     for principal, identity in [(now.system, ""), *((a.principal, a.identity.key) for a in now.attached)]:
         grants = _heard(state, principal, identity)
         if grants is None:
             return []
-        held |= {access.key for _, access, _ in grants}
+        held += [access for _, access, _ in grants]
     wanted = {key: term for key, term in state.terms.items() if term.expected}
     for attached in state.baseline.attached:
         news = state.identities.get(attached.identity.key)
         for _, access, role_name in news.grants if news else ():
             wanted.setdefault(access.key, Term(access, role_name))
-    return [term for key, term in sorted(wanted.items()) if key not in held]
+    given = Supply(held)
+    return [term for _, term in sorted(wanted.items()) if not given.has(term.access)]
 
 
 def _heard(state: HolderState, principal: str, identity: str) -> tuple[tuple[str, Access, str], ...] | None:

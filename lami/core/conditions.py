@@ -34,7 +34,10 @@ MOST_STEPS = 20_000
 """How many pairs of parts are compared before two conditions count as neither implying the other."""
 
 Comparison = Literal["same", "removed", "narrowed", "widened", "changed"]
-"""What became of a condition: `changed` where it is neither known to allow less nor to allow more."""
+"""What became of a condition: `changed` where it is neither known to allow less nor to allow more.
+
+One that does not parse narrows nothing: in the place of none it is the same.
+"""
 
 # --- the normal form -------------------------------------------------------------------------------
 
@@ -131,12 +134,10 @@ def compare(before: str, after: str) -> Comparison:
     if not after:
         return "removed"
     new = read(after)
-    if isinstance(new, Unreadable):
-        return "changed"
     if not before:
-        return "narrowed"
+        return "same" if isinstance(new, Unreadable) else "narrowed"
     old = read(before)
-    if isinstance(old, Unreadable):
+    if isinstance(old, Unreadable) or isinstance(new, Unreadable):
         return "changed"
     steps = _Steps()
     narrower, wider = steps.implies(new, old), steps.implies(old, new)
@@ -147,7 +148,7 @@ def compare(before: str, after: str) -> Comparison:
 
 def weakens(before: str, after: str) -> bool:
     """Whether a condition that is replaced by another may let more through: it is no known narrowing."""
-    return bool(before) and compare(before, after) in ("removed", "widened", "changed")
+    return compare(before, after) in ("removed", "widened", "changed")
 
 
 # --- what narrows ----------------------------------------------------------------------------------

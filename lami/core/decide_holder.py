@@ -27,7 +27,7 @@ from msgspec.structs import replace
 from lami.core import belief, naming, posture, terms
 from lami.core.draft import Draft, Rules
 from lami.core.ids import ResourceId
-from lami.core.messages import carried, holder_name, holder_subject
+from lami.core.messages import carried, holder_subject
 from lami.core.model import (
     Absent,
     Acceptance,
@@ -289,7 +289,7 @@ def _attaches(state: HolderState, said: Attaches, draft: Draft) -> HolderState |
     after = replace(state, users={**state.users, said.app.key: User(said.app, said.version, said.attaches)})
     if before is None or before.attaches != said.attaches:
         verb = "uses" if said.attaches else "no longer uses"
-        draft.say("observed", f"{holder_name(said.app)} {verb} {draft.name}")
+        draft.say("observed", f"{naming.holder_name(said.app)} {verb} {draft.name}")
         draft.tell("identity", holder_subject(said.app))
         for principal in carried(after, draft.rules.watched):
             draft.tell("carries", Subject("principal", principal))
@@ -388,10 +388,10 @@ def _missing(state: HolderState, draft: Draft) -> HolderState:
     said = [state.granted[principal] for principal in present]
     # One that has not been heard may be granted anything: what its predecessor lacked says nothing of it.
     heard = bool(said) and all(granted.version > 0 for granted in said)
-    given = {access.key for granted in said for _, access, _ in granted.grants}
+    given = terms.Supply(access for granted in said for _, access, _ in granted.grants)
     after = {}
     for key, term in state.terms.items():
-        missing = heard and term.expected and key not in given
+        missing = heard and term.expected and not given.has(term.access)
         if missing and term.missing_since is None:
             after[key] = replace(term, missing_since=draft.now, missing_cause=draft.cause)
         elif not missing and term.missing_since is not None:
@@ -418,5 +418,6 @@ def _term_words(term: Term, principal: str) -> Mapping[str, str]:
         "roleName": term.role_name,
         "roleDefinitionId": term.access.role,
         "scope": term.access.scope.text,
+        "condition": term.access.condition,
         "principalId": principal,
     }

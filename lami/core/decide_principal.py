@@ -9,11 +9,15 @@ The rules:
   while the principal is shed; what it holds then is left behind. What automation made for a while, or
   broadly, is not folded either (`lami.core.automation`), though nobody objects.
 - What a holder that carries this principal expects of it is accepted here.
+- Of an assignment whose condition is changed in place it is remembered which access the baseline expected
+  of it. Deleted and made again it is another assignment.
 - Holders are told what is granted now, and apart from it everything ever accepted, whenever either changes.
 - What the directory says of it is held beside that (`lami.core.directory`). It changes nothing of who carries
   it: that is Azure Resource Manager's to say, and whoever it shows carried anew is alive until the directory
   says otherwise again. Nothing is folded while a principal is gone and nobody carries it.
-- Accepting a `broad-grant` makes its access expected. Accepting an `orphaned-assignment` tolerates that one
+- The book of a custom role is told where this principal holds it.
+- Accepting a `broad-grant` makes its access expected; accepting a `condition-weakened` makes it expected in
+  the place of what the assignment gave before. Accepting an `orphaned-assignment` tolerates that one
   assignment, and no later one.
 """
 
@@ -28,7 +32,7 @@ from msgspec.structs import replace
 from lami.core import automation, belief, digests, directory, naming, roles, terms
 from lami.core.draft import Draft, Rules
 from lami.core.ids import ResourceId
-from lami.core.messages import holder_name, holder_subject
+from lami.core.messages import holder_subject, own_roles
 from lami.core.model import (
     Absent,
     Acceptance,
@@ -40,6 +44,8 @@ from lami.core.model import (
     Present,
     PrincipalState,
     RoleAssignment,
+    Subject,
+    Term,
 )
 from lami.core.stimuli import Accepted, Carries, DirectorySaid, Stimulus, Taken, Told, seen_as
 from lami.errors import Permanent
@@ -76,7 +82,7 @@ def decide_principal(
     after = _see(heard, stimulus, sight, draft)
     taking = isinstance(stimulus, Taken) and (book.version == 0 or bool(stimulus.reason))
     if isinstance(stimulus, Taken) and stimulus.reason:
-        _taken_anew(stimulus, draft)
+        after = _taken_anew(after, stimulus, draft)
     after = _fold(after, taking, draft)
     _spread(state, heard, after, stimulus, draft)
     return draft.seal(after)
@@ -100,7 +106,7 @@ def _see(state: PrincipalState, stimulus: Stimulus, sight: Sight, draft: Draft) 
                     draft.look_later(None, id.text)
             else:
                 type = look.state.principal_type or type
-        new = _grant(held, id, own, told, stimulus, draft)
+        new = _grant(held, id, own, told, stimulus, state.terms, draft)
         if isinstance(new, Grant):
             grants[id.key] = new
             heard.pop(id.key, None)
@@ -150,6 +156,7 @@ def _grant(
     look: Present[RoleAssignment] | Absent,
     told: belief.Told | None,
     stimulus: Stimulus,
+    expected: Mapping[str, Term],
     draft: Draft,
 ) -> Grant | Heard | None:
     """What is to be held of an assignment from now on; None where it is nothing."""
@@ -166,9 +173,8 @@ def _grant(
     shown = look.state
     at = shown.changed or shown.created
     known = held if isinstance(held, Grant) else None
-    new = _as_grant(
-        shown, known, belief.latest(memory.newest, told.at if told else None, at) or draft.now, draft
-    )
+    newest = belief.latest(memory.newest, told.at if told else None, at) or draft.now
+    new = _as_grant(shown, known, newest, expected, draft)
     news = known is None or not known.present
     news = news or (known is not None and (known.access, known.created) != (new.access, new.created))
     verdict = belief.present(memory, told, at, news, draft.now, patience)
@@ -181,9 +187,13 @@ def _grant(
     if news:
         draft.observed.add(new.access.scope.subscription)
         draft.found_out(at, memory.newest, new.access.scope.subscription)
+        what = naming.access(new.role_name, new.access)
+        in_place = known is not None and _in_place(known, shown)
         draft.say(
             "observed",
-            f"{draft.name} was granted {naming.access(new.role_name, new.access)}{_made_by(new, draft)}",
+            f"{draft.name}: {what}: its condition is another now"
+            if in_place
+            else f"{draft.name} was granted {what}{_made_by(new, draft)}",
             before=_words(known, draft) if known is not None and known.present else None,
             after=_words(new, draft),
         )
@@ -233,10 +243,23 @@ def _taken_away(
     return replace(held, present=False, newest=max(held.newest, at), cause=stimulus.cause, tolerated=False)
 
 
-def _as_grant(shown: RoleAssignment, held: Grant | None, newest: datetime, draft: Draft) -> Grant:
+def _in_place(held: Grant, shown: RoleAssignment) -> bool:
+    """Whether this is the assignment that was held, with another condition: all that Azure lets change."""
+    return held.present and held.created == shown.created and held.access != shown.access
+
+
+def _as_grant(
+    shown: RoleAssignment, held: Grant | None, newest: datetime, expected: Mapping[str, Term], draft: Draft
+) -> Grant:
     powers, readable = roles.judge(shown.role, shown.access.condition)
+    unconditional, _ = roles.judge(shown.role, "")
     same = held is not None and held.present
     same = same and held is not None and (held.created, held.access) == (shown.created, shown.access)
+    was = None
+    if held is not None and same:
+        was = held.was
+    elif held is not None and _in_place(held, shown):
+        was = held.access if terms.expects(expected, held.access) else held.was
     return Grant(
         id=shown.id,
         access=shown.access,
@@ -250,6 +273,9 @@ def _as_grant(shown: RoleAssignment, held: Grant | None, newest: datetime, draft
         created_by=shown.created_by,
         cause=held.cause if held is not None and same else draft.cause,
         tolerated=held.tolerated if held is not None and same else False,
+        was=was if was != shown.access else None,
+        unconditional=unconditional if unconditional != powers else (),
+        custom=shown.role.custom if readable else held is not None and held.custom,
     )
 
 
@@ -283,7 +309,7 @@ def _carries(state: PrincipalState, said: Carries, draft: Draft) -> PrincipalSta
         who = f"principal {naming.short(draft.book.subject.key)}"
         draft.say(
             "observed",
-            f"{who} {verb} {holder_name(said.holder)}",
+            f"{who} {verb} {naming.holder_name(said.holder)}",
             after={"principalId": draft.book.subject.key},
         )
         draft.tell("grants", holder_subject(said.holder))
@@ -341,17 +367,29 @@ def _accepted(state: PrincipalState, stimulus: Accepted, draft: Draft) -> Princi
         return state
     key = ResourceId(finding.detail["assignmentId"]).key
     grant = state.grants[key]
+    if finding.rule == "condition-weakened":
+        return _moved(state, grant)
     if finding.rule == "orphaned-assignment":
         return replace(state, grants={**state.grants, key: replace(grant, tolerated=True)})
     return replace(state, terms=terms.accept(state.terms, grant.access, grant.role_name))
 
 
-def _taken_anew(stimulus: Taken, draft: Draft) -> None:
+def _moved(state: PrincipalState, grant: Grant) -> PrincipalState:
+    """The state with what an assignment gives now expected, and no longer what it gave before."""
+    held = [one.access for one in state.grants.values() if one.present]
+    return replace(state, terms=terms.move(state.terms, grant, held))
+
+
+def _taken_anew(state: PrincipalState, stimulus: Taken, draft: Draft) -> PrincipalState:
     """What is broad is accepted with the baseline; what is orphaned never belongs to one."""
     acceptance = Acceptance(stimulus.cause.actor.name, stimulus.reason, draft.now)
     for finding in draft.book.findings.values():
-        if finding.rule == "broad-grant":
+        if finding.rule in ("broad-grant", "condition-weakened"):
             draft.accept(finding, acceptance)
+    for _, grant in sorted(state.grants.items()):
+        if terms.weakened(state.terms, grant) is not None:
+            state = _moved(state, grant)
+    return state
 
 
 # --- what follows ----------------------------------------------------------------------------------
@@ -364,17 +402,23 @@ def _fold(state: PrincipalState, everything: bool, draft: Draft) -> PrincipalSta
     if not state.carriers and not everything and draft.rules.policy.new_grants == "alert":
         return state  # Who carries it may be told next, and then each grant is to be judged.
     left_out = automation.temporary if everything else automation.passing
-    new = [
-        grant
-        for _, grant in sorted(state.grants.items())
-        if grant.present and not state.expects(grant.access) and not left_out(grant, draft.rules.policy)
-    ]
-    held = _held(state, draft) if new and not everything else set()
-    folded = state.terms
-    for grant in new:
-        if grant.access.key not in held:
-            folded = terms.accept(folded, grant.access, grant.role_name)
-    return state if folded is state.terms else replace(state, terms=folded)
+    while True:
+        new = [
+            grant
+            for _, grant in sorted(state.grants.items())
+            if grant.present and not state.expects(grant.access) and not left_out(grant, draft.rules.policy)
+        ]
+        held = _held(state, draft) if new and not everything else set()
+        folded = [grant for grant in new if grant.access.key not in held]
+        expected = state.terms
+        for grant in folded:
+            expected = terms.accept(expected, grant.access, grant.role_name)
+        if not folded:
+            return state
+        state = replace(state, terms=expected)
+        # What is expected now may allow what was objected to: under a narrower condition it is less.
+        if len(folded) == len(new) or not any(grant.access.condition for grant in new):
+            return state
 
 
 def _held(state: PrincipalState, draft: Draft) -> set[str]:
@@ -386,7 +430,8 @@ def _held(state: PrincipalState, draft: Draft) -> set[str]:
 def _spread(
     before: PrincipalState, heard: PrincipalState, after: PrincipalState, stimulus: Stimulus, draft: Draft
 ) -> None:
-    """Tell every holder ever known of what is granted or accepted now, where that changed here.
+    """Tell every holder ever known of what is granted or accepted now, where that changed here; and the books
+    of custom roles whether it holds them.
 
     The holder that spoke knows what it said: it is only told what goes beyond that (`heard`).
     """
@@ -396,6 +441,12 @@ def _spread(
         known = heard.terms if key == sender else before.terms
         if gone_or_new or known != after.terms:
             draft.tell("grants", holder_subject(carrier.holder))
+
+    # What is told of a custom role: the name of who holds it comes with who carries it.
+    was, now = (own_roles(state, draft.book.subject.key) for state in (before, after))
+    for role in sorted(was.keys() | now.keys()):
+        if was.get(role) != now.get(role):
+            draft.tell("holds", Subject("role", role))
 
 
 def _present(state: PrincipalState) -> set[tuple[str, str]]:

@@ -9,7 +9,17 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from lami.core.ids import ResourceId, digest
-from lami.core.model import Access, Attached, Book, Definition, HolderState, PrincipalState, Standing
+from lami.core.model import (
+    Access,
+    Attached,
+    Book,
+    Definition,
+    HolderState,
+    Permission,
+    PrincipalState,
+    RoleState,
+    Standing,
+)
 from lami.core.posture import place
 from lami.core.timeline import stamp
 
@@ -44,6 +54,17 @@ def of_standing(standing: Standing | None) -> str:
     return NOTHING if standing is None or standing.said == "alive" else standing.said
 
 
+def role_line(permissions: tuple[Permission, ...]) -> str:
+    """What a custom role allows (`definitions.canonical`), as it goes into its digest."""
+    parts = ("role", *(text.lower() for block in permissions for text in _texts(block)))
+    return digest(*parts)
+
+
+def _texts(block: Permission) -> tuple[str, ...]:
+    lists = (block.actions, block.not_actions, block.data_actions, block.not_data_actions)
+    return (*(text for one in lists for text in (str(len(one)), *one)), block.condition)
+
+
 def of_book(book: Book, subscription: str) -> str:
     """Of what a book holds as observed in one subscription, above all of them (`""`), or in `DIRECTORY`."""
     state = book.state
@@ -60,4 +81,8 @@ def of_book(book: Book, subscription: str) -> str:
             for grant in state.grants.values()
             if grant.present and grant.access.scope.subscription == subscription
         )
+    if isinstance(state, RoleState) and not subscription:
+        # Listed are only the roles of assignments: one that nobody holds shows nowhere.
+        seen_role = state.observed if state.custom and state.accesses else None
+        return NOTHING if seen_role is None else of_lines([role_line(seen_role)])
     return NOTHING

@@ -7,8 +7,9 @@ the outbox row needs to name only its kind and receiver.
 from __future__ import annotations
 
 from lami.core.ids import ResourceId
-from lami.core.model import Book, Carried, Cause, HolderState, OwedMessage, PrincipalState, Subject
-from lami.core.stimuli import Attaches, Carries, Grants, IdentityIs, Message, Unannounced
+from lami.core.model import Access, Book, Carried, Cause, HolderState, OwedMessage, PrincipalState, Subject
+from lami.core.naming import holder_name, principal_name
+from lami.core.stimuli import Attaches, Carries, Grants, Holds, IdentityIs, Message, Unannounced
 from lami.core.terms import bare
 
 
@@ -24,6 +25,9 @@ def compose(book: Book, owed: OwedMessage, cause: Cause, watched: frozenset[str]
             if grant.present
         )
         return Grants(book.subject.key, book.version, grants, bare(state.terms), cause)
+    if isinstance(state, PrincipalState) and owed.kind == "holds":
+        name, carried_now, accesses = own_roles(state, book.subject.key).get(owed.to.key, ("", False, ()))
+        return Holds(book.subject.key, name, carried_now, book.version, accesses, cause)
     if not isinstance(state, HolderState):
         raise TypeError(f"a {book.subject.kind}'s book sends no {owed.kind}")
     me = ResourceId(book.subject.id)
@@ -38,6 +42,21 @@ def compose(book: Book, owed: OwedMessage, cause: Cause, watched: frozenset[str]
     heard = not state.observed.system or (mine is not None and mine.version > 0)
     grants = mine.grants if mine else ()
     return IdentityIs(me, book.version, state.observed.system, heard, grants, cause)
+
+
+def own_roles(state: PrincipalState, principal: str) -> dict[str, tuple[str, bool, tuple[Access, ...]]]:
+    """What a principal tells the books of the custom roles that it holds, by role.
+
+    Its name, whether a holder carries it or did, and what it is granted of the role.
+    """
+    held: dict[str, list[Access]] = {}
+    for _, grant in sorted(state.grants.items()):
+        if grant.present and grant.custom:
+            held.setdefault(grant.access.role, []).append(grant.access)
+    if not held:
+        return {}
+    name, carried_ever = principal_name(principal, state), bool(state.carriers)
+    return {role: (name, carried_ever, tuple(accesses)) for role, accesses in held.items()}
 
 
 def carried(state: HolderState, watched: frozenset[str]) -> tuple[str, ...]:
@@ -58,12 +77,6 @@ def principals(held: Carried, watched: frozenset[str]) -> tuple[str, ...]:
 def apps(state: HolderState) -> tuple[str, ...]:
     """The names of the apps that attach this identity now, sorted."""
     return tuple(sorted(holder_name(user.app) for user in state.users.values() if user.attaches))
-
-
-def holder_name(id: ResourceId) -> str:
-    """A holder's short name; a slot's is `app/slot`."""
-    *_, app, kind, name = ("", "", *id.text.rsplit("/", 3))
-    return f"{app}/{name}" if kind.lower() == "slots" else id.name
 
 
 def holder_subject(id: ResourceId) -> Subject:

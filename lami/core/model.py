@@ -102,12 +102,16 @@ class Permission(Struct, frozen=True):
 
 
 class RoleDefinition(Struct, frozen=True):
-    """A role. `permissions` is None where the definition could not be read."""
+    """A role. `permissions` is None where the definition could not be read.
+
+    `custom`: one of the tenant's own. `changed` is the time of its newest write, where Azure told one.
+    """
 
     id: str
     name: str
     permissions: tuple[Permission, ...] | None
     custom: bool = False
+    changed: datetime | None = None
 
 
 class Access(Struct, frozen=True, dict=True):
@@ -260,7 +264,10 @@ class Grant(Struct, frozen=True):
 
     `newest` is the newest time that lami was told or saw of it. `powers` are the classes of what the role
     can do (`lami.core.roles`); `readable` is false where the role definition could not be read and
-    Microsoft's privileged list judged instead. `tolerated`: accepted although orphaned.
+    Microsoft's privileged list judged instead. `tolerated`: accepted although orphaned. `was` is the access
+    that this very assignment gave when the baseline expected it, where its condition was changed since, and
+    `unconditional` what the role could do without the condition, where that is more. `custom`: the role is
+    one of the tenant's own.
     """
 
     id: ResourceId
@@ -275,6 +282,9 @@ class Grant(Struct, frozen=True):
     created_by: str
     cause: Cause
     tolerated: bool = False
+    was: Access | None = None
+    unconditional: tuple[str, ...] = ()
+    custom: bool = False
 
 
 class Carrier(Struct, frozen=True):
@@ -443,13 +453,55 @@ class HolderState(Struct, frozen=True):
     identities: Mapping[str, IdentityNews] = field(default_factory=dict)
 
 
+class Held(Struct, frozen=True):
+    """What a principal last said to a custom role: its name, and what it is granted of the role.
+
+    `carried` says whether a holder carries the principal, or did.
+    """
+
+    name: str
+    carried: bool
+    version: int
+    accesses: tuple[Access, ...] = ()
+
+
 class RoleState(Struct, frozen=True):
-    """What is held of a role definition: its name and the classes of what it can do."""
+    """What is held of a role definition: its name, the classes of what it can do, and who holds it.
+
+    `newest` is the newest time told or seen of it, `seen` that of the newest state seen, `gone_at` that of a
+    believed absence. `at` is the id under which it was seen. `observed` is what it allows now and `expected`
+    what the baseline has, both in the form of `lami.core.definitions`; None where it was not seen (yet).
+    `changed_at` and `change_cause` are those of the last change of what it allows.
+    """
 
     name: str = ""
     powers: tuple[str, ...] = ()
     readable: bool = True
     newest: datetime | None = None
+    custom: bool = False
+    present: bool = False
+    seen: datetime | None = None
+    gone_at: datetime | None = None
+    at: str = ""
+    changed_at: datetime | None = None
+    change_cause: Cause | None = None
+    allowed: Mapping[str, tuple[Permission, ...]] = field(default_factory=dict)
+    held: Mapping[str, Held] = field(default_factory=dict)
+
+    @property
+    def observed(self) -> tuple[Permission, ...] | None:
+        """What the role allows now; None where it is not there, or was not read."""
+        return self.allowed.get("observed")
+
+    @property
+    def expected(self) -> tuple[Permission, ...] | None:
+        """What the baseline has it allow; None where it has none."""
+        return self.allowed.get("expected")
+
+    @property
+    def accesses(self) -> tuple[tuple[Held, Access], ...]:
+        """All that is granted of it, with who holds it."""
+        return tuple((held, access) for held in self.held.values() for access in held.accesses)
 
 
 class Gap(Struct, frozen=True):
@@ -611,7 +663,7 @@ class Entry(Struct, frozen=True):
 
 # --- what is owed ----------------------------------------------------------------------------------
 
-MessageKind = Literal["carries", "grants", "attached", "identity", "unannounced"]
+MessageKind = Literal["carries", "grants", "attached", "identity", "unannounced", "holds"]
 
 
 class OwedAlert(Struct, frozen=True):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from lami.core.ids import ResourceId
-from lami.core.messages import holder_name
 from lami.core.model import Access, Book, FindingSubject, HolderState, LamiState, PrincipalState, RoleState
 
 
@@ -27,6 +26,12 @@ def principal_name(principal: str, state: PrincipalState) -> str:
     if names:
         return few(names)
     return f"{state.type or 'principal'} {short(principal)}"
+
+
+def holder_name(id: ResourceId) -> str:
+    """A holder's short name; a slot's is `app/slot`."""
+    *_, app, kind, name = ("", "", *id.text.rsplit("/", 3))
+    return f"{app}/{name}" if kind.lower() == "slots" else id.name
 
 
 def carrier_names(state: PrincipalState) -> tuple[str, ...]:

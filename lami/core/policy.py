@@ -29,13 +29,13 @@ RULES: tuple[str, ...] = (
     "unsecured-secret",
     "dangling-identity",
     "audience-mismatch",
+    "condition-weakened",
+    "role-widened",
     "lami-gap",
 )
 """The rules that detect something today."""
 KNOWN_RULES: tuple[str, ...] = (
     *RULES,
-    "role-widened",
-    "condition-weakened",
     "shared-identity",
     "ungranted-identity",
 )

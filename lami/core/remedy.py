@@ -1,12 +1,13 @@
 """The `az` commands that would mend a finding. lami never runs them; every word is quoted for a shell.
 
-Source: Azure CLI reference: `az role assignment`, `az identity`, `az logic workflow identity` and
-`az logicapp identity` (extensions, which the CLI installs on their first use), and for slots, which that one
-does not know, `az functionapp identity`.
+Source: Azure CLI reference: `az role assignment`, `az role definition`, `az identity`, and the extensions,
+which the CLI installs on their first use, `az logic workflow identity` and `az logicapp identity`; for slots,
+which that one does not know, `az functionapp identity`.
 """
 
 from __future__ import annotations
 
+import json
 import shlex
 
 from lami.core.ids import ResourceId
@@ -68,6 +69,27 @@ def _at(resource: ResourceId) -> tuple[str, ...]:
 def _option(name: str, value: str) -> tuple[str, ...]:
     """An option; joined to its value where that would be taken for another option."""
     return (f"{name}={value}",) if value.startswith("-") else (name, value)
+
+
+def restore_condition(principal: str, principal_type: str, assignment: str, access: Access) -> str:
+    """Give an assignment the condition again that it had with this access."""
+    place = f"/subscriptions/{access.scope.subscription}" if access.scope.subscription else ""
+    whole = {
+        "id": assignment,
+        "name": ResourceId(assignment).name,
+        "scope": access.scope.text,
+        "roleDefinitionId": f"{place}/providers/Microsoft.Authorization/roleDefinitions/{access.role}",
+        "principalId": principal,
+        "principalType": principal_type,
+        "condition": access.condition,
+        "conditionVersion": "2.0",
+    }
+    return _line("az", "role", "assignment", "update", "--role-assignment", json.dumps(whole))
+
+
+def show_role(role: str) -> str:
+    """Look at what a role definition allows."""
+    return _line("az", "role", "definition", "list", "--name", role)
 
 
 def _line(*words: str) -> str:

@@ -144,6 +144,21 @@ class Unannounced(Struct, frozen=True):
     gate: str = ""
 
 
+class Holds(Struct, frozen=True):
+    """A principal tells a custom role what it is granted of it now; nothing where it no longer is.
+
+    `carried` says whether a holder carries the principal, or did.
+    """
+
+    principal: str
+    name: str
+    carried: bool
+    version: int
+    accesses: tuple[Access, ...]
+    cause: Cause
+    gate: str = ""
+
+
 class Blinded(Struct, frozen=True):
     """lami cannot see something. `key` names the gap; `what` says in words what is not seen, and what to do.
 
@@ -189,7 +204,7 @@ class DirectorySaid(Struct, frozen=True):
         return f"directory-{digest(self.at.isoformat())}"
 
 
-Message = Carries | Grants | Attaches | IdentityIs | Unannounced
+Message = Carries | Grants | Attaches | IdentityIs | Unannounced | Holds
 Stimulus = Told | Again | Reconciled | Taken | Accepted | DirectorySaid | Blinded | Sighted | Noted | Message
 
 

@@ -6,11 +6,12 @@ difference in which order, or how often, two books tell each other what they kno
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from msgspec.structs import replace
 
-from lami.core.model import Access, Term
+from lami.core import conditions
+from lami.core.model import Access, Grant, Term
 
 
 def merge(mine: Mapping[str, Term], theirs: Mapping[str, Term]) -> tuple[dict[str, Term], tuple[Term, ...]]:
@@ -41,6 +42,71 @@ def withdraw(mine: Mapping[str, Term], key: str) -> dict[str, Term]:
     if held is None or not held.expected:
         return dict(mine)
     return {**mine, key: Term(held.access, held.role_name, held.count + 1)}
+
+
+def expects(mine: Mapping[str, Term], access: Access) -> bool:
+    """Whether just this access is expected."""
+    held = mine.get(access.key)
+    return held is not None and held.expected
+
+
+def allow(mine: Mapping[str, Term], access: Access) -> bool:
+    """Whether what is expected of the same role at the same scope allows at least as much as this access."""
+    if expects(mine, access):
+        return True
+    # Without a condition it is the widest there is.
+    return bool(access.condition) and any(
+        term.expected
+        and _one_place(term.access, access)
+        and not conditions.weakens(term.access.condition, access.condition)
+        for term in mine.values()
+    )
+
+
+def weakened(mine: Mapping[str, Term], grant: Grant) -> Access | None:
+    """The expected access that this assignment gave before its condition was weakened; None where it was not.
+
+    Weakened is a condition that was changed in place, and not by a known narrowing of what is expected. An
+    assignment that was deleted and made again is another: it is judged as a new grant.
+    """
+    if not grant.present or grant.was is None or not expects(mine, grant.was) or allow(mine, grant.access):
+        return None
+    return grant.was
+
+
+def move(mine: Mapping[str, Term], grant: Grant, held: Iterable[Access]) -> dict[str, Term]:
+    """The terms with a grant's access expected in the place of others of that role and scope.
+
+    What is `held` under another condition stays expected.
+    """
+    kept = {access.key for access in held}
+    moved = accept(mine, grant.access, grant.role_name)
+    for key, term in mine.items():
+        if _one_place(term.access, grant.access) and key != grant.access.key and key not in kept:
+            moved = withdraw(moved, key)
+    return moved
+
+
+class Supply:
+    """What is given, to ask whether it serves for what is expected."""
+
+    def __init__(self, given: Iterable[Access]) -> None:
+        self._keys: set[str] = set()
+        self._conditions: dict[tuple[str, str], set[str]] = {}
+        for access in given:
+            self._keys.add(access.key)
+            self._conditions.setdefault((access.role, access.scope.key), set()).add(access.condition)
+
+    def has(self, wanted: Access) -> bool:
+        """Whether it is given, or its role at its scope under a condition not known to be narrower."""
+        if wanted.key in self._keys:
+            return True
+        found = self._conditions.get((wanted.role, wanted.scope.key), ())
+        return any(conditions.compare(wanted.condition, one) != "narrowed" for one in found)
+
+
+def _one_place(one: Access, other: Access) -> bool:
+    return one.role == other.role and one.scope == other.scope
 
 
 def bare(terms: Mapping[str, Term]) -> dict[str, Term]:

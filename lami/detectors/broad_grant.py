@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from lami.core import automation, conditions, naming, remedy
+from lami.core import automation, conditions, naming, remedy, terms
 from lami.core.ids import digest
 from lami.core.model import Book, Found, Grant, PrincipalState, Severity
 from lami.core.policy import Automation, Policy
@@ -32,8 +32,10 @@ class BroadGrant(Struct, frozen=True):
         if policy.watch_principals == "holders" and not state.carriers:
             return
         for key, grant in sorted(state.grants.items()):
-            if not grant.present or state.expects(grant.access):
+            if not grant.present or terms.allow(state.terms, grant.access):
                 continue
+            if terms.weakened(state.terms, grant) is not None:
+                continue  # `condition-weakened` speaks of it, as gravely.
             judged = None if automation.muted(grant, policy) else _judge(grant, state, policy)
             if judged is None:
                 continue

@@ -44,6 +44,8 @@ class MissingGrant(Struct, frozen=True):
                 "roleDefinitionId": term.access.role,
                 "scope": term.access.scope.text,
             }
+            if term.access.condition:
+                detail["condition"] = term.access.condition
             if state.baseline.system and state.baseline.system != heir:
                 detail["previousPrincipalId"] = state.baseline.system
             what = naming.access(term.role_name, term.access)

@@ -32,10 +32,12 @@ from lami.core.model import (
     Grant,
     Granted,
     Heard,
+    Held,
     HolderState,
     IdentityNews,
     LamiState,
     Owed,
+    Permission,
     PrincipalState,
     RoleState,
     Standing,
@@ -133,6 +135,8 @@ def parts(book: Book) -> dict[str, Mapping[str, object]]:
         large |= {"b.users": state.users, "b.identities": state.identities}
     elif isinstance(state, LamiState):
         large |= {"b.gaps": state.gaps, "b.unannounced": state.unannounced}
+    else:
+        large |= {"b.allowed": state.allowed, "b.held": state.held}
     return large
 
 
@@ -148,7 +152,7 @@ def head(book: Book) -> Values:
             holder=_without_parts(state) if isinstance(state, HolderState) else None,
             type=state.type if isinstance(state, PrincipalState) else "",
             standing=state.standing if isinstance(state, PrincipalState) else None,
-            role=state if isinstance(state, RoleState) else None,
+            role=replace(state, allowed={}, held={}) if isinstance(state, RoleState) else None,
             lami=replace(state, gaps={}, unannounced={}) if isinstance(state, LamiState) else None,
         )
     )
@@ -187,7 +191,8 @@ def decode(subject: Subject, rows: Mapping[str, Row]) -> Book:
             identities=_part(held, "b.identities", IdentityNews),
         )
     elif top.role is not None:
-        state = top.role
+        allowed = _part(held, "b.allowed", tuple[Permission, ...])
+        state = replace(top.role, allowed=allowed, held=_part(held, "b.held", Held))
     elif top.lami is not None:
         gaps, unannounced = _part(held, "b.gaps", Gap), _part(held, "b.unannounced", datetime)
         state = replace(top.lami, gaps=gaps, unannounced=unannounced)

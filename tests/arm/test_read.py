@@ -142,6 +142,16 @@ def test_role_type(said: str, custom: bool) -> None:
     assert read.role(DefinitionModel.deserialize(body)).custom is custom
 
 
+def test_role_tells_the_time_of_its_newest_write() -> None:
+    """Where Azure tells it: looks at a role can then be put in order."""
+    body = replies.definition()
+    assert read.role(DefinitionModel.deserialize(body)).changed is None
+    body["properties"]["updatedOn"] = "2026-11-24T08:14:21.5Z"  # type: ignore[index]
+    changed = read.role(DefinitionModel.deserialize(body)).changed
+    assert changed is not None
+    assert changed.isoformat() == "2026-11-24T08:14:21.500000+00:00"
+
+
 @pytest.mark.parametrize("permissions", [None, []])
 def test_role_without_permissions_is_unreadable(permissions: object) -> None:
     """A role whose permissions are left out is not a role that can do nothing."""

@@ -156,6 +156,14 @@ def make_access(
     return Access(role.id, scope or group(), condition)
 
 
+def grants_only(*values: str) -> str:
+    """A condition under which only these may be assigned; the fewer, the narrower."""
+    listed = ", ".join(f"'{value}'" for value in values)
+    write = "ActionMatches{'Microsoft.Authorization/roleAssignments/write'}"
+    asked = "@Request[Microsoft.Authorization/roleAssignments:PrincipalType]"
+    return f"(!({write})) OR ({asked} ForAnyOfAnyValues:StringEquals {{{listed}}})"
+
+
 def make_assignment(
     name: str = "a1",
     principal: str = P1,
@@ -213,9 +221,11 @@ def make_grant(
     newest: datetime = LONG_AGO,
     tolerated: bool = False,
     created_by: str = "somebody",
+    was: Access | None = None,
 ) -> Grant:
-    """A grant as a principal's book holds it."""
+    """A grant as a principal's book holds it; `was` is what it gave before its condition was changed."""
     powers, readable = roles.judge(role, condition)
+    unconditional, _ = roles.judge(role, "")
     return Grant(
         id=assignment_id(name, scope),
         access=make_access(role, scope, condition),
@@ -229,6 +239,9 @@ def make_grant(
         created_by=created_by,
         cause=cause(),
         tolerated=tolerated,
+        was=was,
+        unconditional=unconditional if unconditional != powers else (),
+        custom=role.custom,
     )
 
 

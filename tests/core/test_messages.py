@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from lami.core.messages import apps, carried, compose, holder_name
+from lami.core import naming
+from lami.core.messages import apps, carried, compose
 from lami.core.model import (
     Attached,
     Book,
@@ -14,22 +15,26 @@ from lami.core.model import (
     HolderState,
     MessageKind,
     OwedMessage,
+    RoleDefinition,
     RoleState,
     Subject,
     Term,
     User,
 )
-from lami.core.stimuli import Attaches, Carries, Grants, IdentityIs
+from lami.core.stimuli import Attaches, Carries, Grants, Holds, IdentityIs
 from tests.core.builders import (
     ELSEWHERE,
     P1,
     P2,
     P3,
+    READER,
     SUB,
     cause,
+    group,
     identity,
     make_access,
     make_assignment,
+    make_carrier,
     make_grant,
     make_holder,
     make_principal,
@@ -89,6 +94,25 @@ def test_identity_says_its_principal_and_what_that_one_is_granted() -> None:
     assert said == IdentityIs(identity(), 1, P2, True, grants, cause())
 
 
+def test_holds_says_where_a_custom_role_is_held_now() -> None:
+    """By name, and only of that role; what is gone, or built in, is not said."""
+    own = RoleDefinition("d2222222-0000-0000-0000-000000000000", "Own", READER.permissions, custom=True)
+    book = make_principal(
+        make_grant("a1", role=own),
+        make_grant("a2", role=own, scope=group("rg-other")),
+        make_grant("a3", role=own, scope=group("rg-gone"), present=False),
+        make_grant("a4"),
+        carriers=[make_carrier()],
+    )
+    to = Subject("role", own.id)
+    accesses = (make_access(own), make_access(own, group("rg-other")))
+    assert compose(book, owed("holds", to), cause(), WATCHED) == Holds(
+        P1, "claims-intake", True, 1, accesses, cause()
+    )
+    nothing = compose(make_principal(make_grant()), owed("holds", to), cause(), WATCHED)
+    assert nothing == Holds(P1, "", False, 1, (), cause())
+
+
 @pytest.mark.parametrize("kind", ["carries", "attached", "identity"])
 def test_a_principal_sends_no_holders_message(kind: MessageKind) -> None:
     """A wiring fault is said at once."""
@@ -118,4 +142,4 @@ def test_the_apps_of_an_identity() -> None:
         for id, attaches in ((workflow("b"), True), (site("a", "staging"), True), (workflow("c"), False))
     }
     assert apps(HolderState(users=users)) == ("a/staging", "b")
-    assert holder_name(site("a")) == "a"
+    assert naming.holder_name(site("a")) == "a"

@@ -16,6 +16,7 @@ from tests.core.builders import (
     SUB,
     at,
     cause,
+    grants_only,
     group,
     make_access,
     make_carrier,
@@ -148,10 +149,32 @@ def test_another_scope_role_or_condition_is_not_what_was_accepted() -> None:
     others = (
         make_grant(role=CONTRIBUTOR, scope=SUBSCRIPTION),
         make_grant(role=OWNER),
-        make_grant(role=CONTRIBUTOR, condition="@x"),
     )
     for grant in others:
         assert len(detect(make_principal(grant, terms=[term]))) == 1
+
+
+def test_a_condition_only_takes_away_from_what_was_accepted() -> None:
+    """Under a narrower condition than expected it is none; without the condition, or under another, it is."""
+    one, both = grants_only("one"), grants_only("one", "two")
+    for expected, now, many in [
+        ("", one, 0),
+        ("", "does not parse", 0),
+        (both, one, 0),
+        (one, both, 1),
+        (one, "", 1),
+    ]:
+        term = Term(make_access(CONTRIBUTOR, condition=expected), "Contributor")
+        grant = make_grant(role=CONTRIBUTOR, condition=now)
+        assert len(detect(make_principal(grant, terms=[term]))) == many
+
+
+def test_a_weakened_condition_is_told_by_its_own_rule() -> None:
+    """Of an expected assignment whose condition was taken off in place there are not two findings."""
+    was = make_access(CONTRIBUTOR, condition=grants_only("one"))
+    grant = make_grant(role=CONTRIBUTOR, was=was)
+    assert detect(make_principal(grant, terms=[Term(was, "Contributor")])) == []
+    assert len(detect(make_principal(grant))) == 1
 
 
 def keys(*grants: Grant) -> set[str]:

@@ -9,7 +9,7 @@ import pytest
 
 from lami.store.table import Operation, Row, Table
 from tests.scenarios.test_main_job import APP, redeployable
-from tests.simulation.azure import NARROW, queue_scope
+from tests.simulation.azure import NARROW, TIDY, queue_scope
 from tests.simulation.world import World
 
 BOOKS = ("holder|", "principal|", "role|")
@@ -93,6 +93,22 @@ def test_an_event_without_findings_costs_few_reads_and_round_trips(
     assert counting.committed_at <= 4, counting.trips
     assert len(counting.trips) == trips, counting.trips
     assert trips <= 10
+
+
+def test_a_custom_role_is_looked_at_where_it_is_first_held_and_then_no_more() -> None:
+    """Its book is one more that is told; built-in roles have none."""
+    world = redeployable(grace="5m")
+    principal = world.holder(APP).observed.system
+    reads = []
+    for number in (7, 8):
+        world.azure.grant(principal, TIDY, queue_scope(number))
+        before = world.azure.reads
+        world.deliver_all()
+        reads.append(world.azure.reads - before)
+    assert reads == [3, 2]
+    assert [partition for partition in world.memory.partitions if partition.startswith("role|")] == [
+        f"role|{TIDY.id}"
+    ]
 
 
 def test_a_redelivered_event_costs_no_more_than_the_first_time() -> None:

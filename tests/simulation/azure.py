@@ -18,6 +18,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from lami.arm.protocol import NotAHolder
+from lami.core import definitions
 from lami.core.ids import ResourceId
 from lami.core.model import (
     Absent,
@@ -75,7 +76,32 @@ TIDY = RoleDefinition(
 """A role of their own, as it is at first."""
 TIDY_ALL = replace(TIDY, permissions=(Permission(actions=("*",)),))
 """The same role, widened."""
+TIDY_MORE = replace(
+    TIDY,
+    permissions=(
+        Permission(
+            actions=("Microsoft.Storage/storageAccounts/read", "Microsoft.Storage/storageAccounts/write")
+        ),
+    ),
+)
+TIDY_BUT = replace(
+    TIDY,
+    permissions=(Permission(actions=("*",), not_actions=("Microsoft.Storage/storageAccounts/write",)),),
+)
+ALLOWS = {
+    definitions.canonical(TIDY.permissions): frozenset({"read"}),
+    definitions.canonical(TIDY_MORE.permissions): frozenset({"read", "write"}),
+    definitions.canonical(TIDY_BUT.permissions): frozenset({"read", "all else"}),
+    definitions.canonical(TIDY_ALL.permissions): frozenset({"read", "write", "all else"}),
+}
+"""What the role of their own allows in each of its forms: it is known here."""
 ROLES = {role.id: role for role in (NARROW, CONTRIBUTOR, READER, TIDY)}
+NAME = "@Resource[Microsoft.Storage/storageAccounts/blobServices/containers:name]"
+ONLY: dict[str, frozenset[str]] = {
+    f"{NAME} ForAnyOfAnyValues:StringEquals {{{', '.join(map(repr, sorted(names)))}}}": frozenset(names)
+    for names in ("a", "b", "ab")
+} | {"": frozenset("abc")}
+"""Conditions, and the containers in which each lets anything be done: what one allows is known here."""
 TENANT_GROUP = ResourceId("/providers/Microsoft.Management/managementGroups/all")
 FAILURES = (Unknown("429: too many requests", retry_after=17), Unknown("500"), Unknown("timed out"))
 
@@ -187,23 +213,38 @@ class SimulatedAzure:
         self._event(id, f"Microsoft.{kind}/delete")
 
     def grant(
-        self, principal: str, role: RoleDefinition, scope: ResourceId, name: str | None = None
+        self,
+        principal: str,
+        role: RoleDefinition,
+        scope: ResourceId,
+        name: str | None = None,
+        condition: str = "",
     ) -> ResourceId:
         """Assign a role; `name` uses an assignment's name again."""
         now = self._tick()
         parent = f"{scope.text.rstrip('/')}/providers/Microsoft.Authorization"
         id = ResourceId(f"{parent}/roleAssignments/{name or self.new_guid()}")
         made = RoleAssignment(
-            id, principal, "ServicePrincipal", Access(role.id, scope), role, now, now, "creator"
+            id, principal, "ServicePrincipal", Access(role.id, scope, condition), role, now, now, "creator"
         )
         self._write(replace(self.present, assignments={**self.present.assignments, id: made}))
         if scope.subscription:
             self._event(id, "Microsoft.Authorization/roleAssignments/write")
         return id
 
+    def recondition(self, id: ResourceId, condition: str) -> None:
+        """Change the condition of a role assignment in place."""
+        now = self._tick()
+        held = self.present.assignments[id]
+        access = Access(held.access.role, held.access.scope, condition)
+        new = replace(held, access=access, changed=now)
+        self._write(replace(self.present, assignments={**self.present.assignments, id: new}))
+        if id.subscription:
+            self._event(id, "Microsoft.Authorization/roleAssignments/write")
+
     def define(self, role: RoleDefinition) -> None:
         """Write a role definition."""
-        self._tick()
+        role = replace(role, changed=self._tick())
         self._write(replace(self.present, roles={**self.present.roles, role.id: role}))
         parent = f"/subscriptions/{SUB}/providers/Microsoft.Authorization"
         id = ResourceId(f"{parent}/roleDefinitions/{role.id}")

@@ -13,10 +13,13 @@ from lami.core.model import Attached, IdentityHolder
 from tests.simulation.azure import (
     CONTRIBUTOR,
     NARROW,
+    ONLY,
     OTHER_SUB,
     TENANT_GROUP,
     TIDY,
     TIDY_ALL,
+    TIDY_BUT,
+    TIDY_MORE,
     SimulatedAzure,
     app_id,
     identity_id,
@@ -35,7 +38,8 @@ STRANGER = "0c4f2b6e-0d8e-4c43-8ccd-1f2f3a4b5c6d"
 class Changes:
     """Changes of an estate. `unannounced`: also such as no event tells, for reconcile to find.
 
-    `longest` is how many seconds may pass within a change.
+    `longest` is how many seconds may pass within a change. `governed`: what is granted is changed in place,
+    by conditions and role definitions, more than anything else.
     """
 
     azure: SimulatedAzure
@@ -43,6 +47,7 @@ class Changes:
     wide: bool
     unannounced: bool
     longest: int
+    governed: bool = False
     kinds: list[Callable[[Changes], None]] = field(default_factory=list)
 
     def begin(self) -> None:
@@ -52,6 +57,8 @@ class Changes:
         if self.random.random() < 0.6:
             # A few kinds, again and again on the same: what goes wrong between two of them shows sooner.
             kinds = self.random.sample(kinds, 3) if self.wide else list(self.random.choice(FAMILIES))
+        if self.governed:
+            kinds = [*GOVERNED_KINDS, *(UNANNOUNCED_GOVERNED * self.unannounced)]
         self.kinds.extend(kinds)
         if Changes.toggle_identity in kinds:
             self._begin_with_identity()
@@ -79,6 +86,11 @@ class Changes:
             for app in (APP, OTHER_APP):
                 if random.random() < 0.7:
                     self._attach(app, (SHARED,))
+        if self.governed:
+            if random.random() < 0.5:
+                self.grant_own_role()
+            for number in range(2):
+                self.grant_conditionally(queue_scope(number + 6, APP.subscription))
         if self.unannounced and random.random() < 0.5:
             azure.grant(azure.present.holders[APP].system, CONTRIBUTOR, TENANT_GROUP)
 
@@ -178,6 +190,28 @@ class Changes:
         else:
             self.azure.put_identity(SHARED)
 
+    # --- conditions ---
+
+    def grant_conditionally(self, scope: ResourceId | None = None) -> None:
+        """A role under a condition: a narrow one, or one that is broad at a subscription."""
+        at = scope or queue_scope(self.random.randrange(6, 9), self._sub())
+        if self.random.random() < 0.3:
+            at = ResourceId(f"/subscriptions/{at.subscription}")
+        role = NARROW if at.resource_group else CONTRIBUTOR
+        self.azure.grant(self._principal(), role, at, condition=self._condition())
+
+    def change_condition(self) -> None:
+        """A condition is changed in place: mostly of an assignment that had one."""
+        found = [id for id in self._grants() if self.random.random() < 0.2 or self._conditional(id)]
+        if found:
+            self.azure.recondition(self.random.choice(found), self._condition())
+
+    def _conditional(self, id: ResourceId) -> bool:
+        return bool(self.azure.present.assignments[id].access.condition)
+
+    def _condition(self) -> str:
+        return self.random.choice(list(ONLY))
+
     # --- roles ---
 
     def grant_own_role(self) -> None:
@@ -187,6 +221,15 @@ class Changes:
     def change_role(self) -> None:
         was = self.azure.present.roles[TIDY.id]
         self.azure.define(TIDY_ALL if was == TIDY else TIDY)
+
+    def rewrite_role(self) -> None:
+        """The role is written again: wider, narrower, otherwise, or as it was."""
+        self.azure.define(self.random.choice((TIDY, TIDY_MORE, TIDY_BUT, TIDY_ALL)))
+
+    def rewrite_role_unannounced(self) -> None:
+        """Likewise, and no event tells of it."""
+        self.rewrite_role()
+        self.azure.events.pop()
 
     # --- shared identities ---
 
@@ -306,4 +349,20 @@ FAMILIES = (
     (Changes.toggle_identity, Changes.toggle_identity, Changes.grant_narrow),
 )
 """What happens to one holder, or to one assignment, where a schedule keeps to that."""
+GOVERNED_KINDS = (
+    Changes.grant_conditionally,
+    Changes.change_condition,
+    Changes.change_condition,
+    Changes.change_condition,
+    Changes.change_condition,
+    Changes.grant_own_role,
+    Changes.rewrite_role,
+    Changes.rewrite_role,
+    Changes.rewrite_role,
+    Changes.revoke,
+    Changes.reuse_name,
+    Changes.recreate,
+)
+"""What happens where what is granted is changed in place."""
+UNANNOUNCED_GOVERNED = (Changes.rewrite_role_unannounced,)
 UNANNOUNCED = (Changes.grant_above, Changes.revoke_above)

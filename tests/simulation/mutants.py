@@ -37,8 +37,10 @@ from lami.core import (
 )
 from lami.core import draft as drafts
 from lami.core.model import PrincipalState
+from lami.detectors import condition_weakened
+from lami.detectors.broad_grant import BroadGrant
 from lami.drain import Drain
-from lami.reconcile import _Leases
+from lami.reconcile import Reconciler, _Leases
 from lami.routing import Router
 from lami.runs import Handler
 from lami.service import Service
@@ -111,6 +113,7 @@ MUTANTS: tuple[Mutant, ...] = (
         ),
         "workers",
         wide=True,
+        seed=6,
     ),
     Mutant(
         "look before load",
@@ -215,11 +218,11 @@ MUTANTS: tuple[Mutant, ...] = (
         seed=37,
     ),
     Mutant(
-        "a role believed at the first look",
-        decide_role.decide_role,
-        (("if isinstance(stimulus, Told):", "if False:"),),
-        "lag",
-        seed=25,
+        "a role believed whenever it was written",
+        decide_role._see,
+        (("belief.present(memory, told, shown, news, draft.now, patience)", "belief.BELIEVE"),),
+        "governed, with lag",
+        seed=1,
     ),
     # --- gate and outbox ---
     Mutant("no gate", Books.commit, (("if decision.gate:", "if False:"),), "none", seed=4),
@@ -255,7 +258,7 @@ MUTANTS: tuple[Mutant, ...] = (
             ),
         ),
         "crash",
-        seed=19,
+        seed=42,
     ),
     Mutant(
         "outbox row not written",
@@ -359,7 +362,7 @@ MUTANTS: tuple[Mutant, ...] = (
         (("if (subject, owed.id) not in around.met:", "if False:"),),
         "workers that crash",
         wide=True,
-        seed=996,
+        seed=119,
     ),
     Mutant(
         "alerts told without a claim",
@@ -515,20 +518,97 @@ MUTANTS: tuple[Mutant, ...] = (
         (("self._due.add([Due(again,", "list([Due(again,"),),
         "directory",
     ),
+    # --- what is widened in place ---
+    Mutant(
+        "what an assignment gave before its condition was changed is forgotten",
+        decide_principal._as_grant,
+        (("was=was if was != shown.access else None", "was=None"),),
+        "governed",
+        seed=5,
+    ),
+    Mutant(
+        "what a weakened condition lets through becomes expected",
+        condition_weakened._found,
+        (("holds=grant.access.key", 'holds=""'),),
+        "governed",
+        seed=6,
+    ),
+    Mutant(
+        "a weakened condition told as a broad grant as well",
+        BroadGrant.detect,
+        (("if terms.weakened(state.terms, grant) is not None:", "if False:"),),
+        "governed",
+        seed=6,
+    ),
+    Mutant(
+        "access missing where its condition was weakened",
+        terms.Supply.has,
+        (('conditions.compare(wanted.condition, one) != "narrowed"', "wanted.condition == one"),),
+        "governed",
+        seed=1,
+    ),
+    Mutant(
+        "a narrower condition taken for another access",
+        terms.allow,
+        (("bool(access.condition) and any(", "False and any("),),
+        "governed",
+        seed=5,
+    ),
+    Mutant(
+        "a changed condition told to nobody",
+        decide_principal._present,
+        (("(key, grant.access.key)", "(key, grant.access.role)"),),
+        "governed",
+        seed=9,
+    ),
+    Mutant(
+        "a role that is not told who holds it",
+        decide_principal._spread,
+        (("if was.get(role) != now.get(role):", "if False:"),),
+        "governed",
+        seed=1,
+    ),
+    Mutant(
+        "message versions ignored by roles",
+        decide_role._holds,
+        (("if before is not None and said.version <= before.version:", "if False:"),),
+        "governed, a worker stalls",
+        wide=True,
+        seed=79,
+    ),
+    Mutant(
+        "what a role allows now is always expected",
+        decide_role._folded,
+        (("if judged and was is not None and definitions.gained(was, now)", "if False"),),
+        "governed",
+        seed=1,
+    ),
+    Mutant(
+        "a role's digest not owed where it changes",
+        decide_role.decide_role,
+        (("book.version == 0 or _digest(book, state) != _digest(book, after)", "book.version == 0"),),
+        "governed",
+    ),
+    Mutant(
+        "reconcile that sees no roles",
+        Reconciler._compare_above,
+        (("sorted(differing)", "sorted(one for one in differing if one.kind != 'role')"),),
+        "governed, reconcile",
+    ),
     # --- reconcile and baseline ---
     Mutant(
         "a run of reconcile without its due row",
         _Leases.take,
         (("    self._due.add(self._held.values())\n", ""),),
         "reconcile",
-        seed=73,
+        seed=83,
     ),
     Mutant(
         "a subject reconciled without its due row",
         Handler._watched,
         (("    self.due.add(watches.values())\n", ""),),
         "reconcile",
-        seed=123,
+        seed=27,
     ),
     Mutant(
         "partial listing taken for whole",
@@ -544,6 +624,7 @@ MUTANTS: tuple[Mutant, ...] = (
             ),
         ),
         "take",
+        seed=9,
     ),
 )
 """What DESIGN's table and the issue name and is not among them, and why:

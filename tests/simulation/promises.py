@@ -9,11 +9,12 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from lami.core import digests
+from lami.core import definitions, digests
 from lami.core.ids import ResourceId
 from lami.core.messages import carried
 from lami.core.model import (
     LAMI,
+    Access,
     Book,
     Entry,
     Finding,
@@ -31,7 +32,7 @@ from lami.store import rows
 from lami.store.books import Books
 from lami.store.index import Index
 from lami.store.rows import HEAD, Head
-from tests.simulation.azure import CONTRIBUTOR, NARROW, TIDY
+from tests.simulation.azure import ALLOWS, CONTRIBUTOR, NARROW, ONLY, TIDY
 from tests.simulation.directory import DIRECTORY_LAG
 
 if TYPE_CHECKING:
@@ -131,13 +132,13 @@ def _unequal(held: Held) -> Iterator[str]:
             keys = {k for k, g in held.principal(principal).grants.items() if g.present}
         if keys != real_keys:
             yield f"principal {principal[:8]}: holds {len(keys)} grants, ARM {len(real_keys)}"
-    if held.world.unreported:
-        return  # Reconcile lists no role definitions: what events did not tell of them stays unknown.
+    given = {one.role.id for one in present.assignments.values()}
     for id, book in held.roles.items():
-        widened = present.roles[id] != TIDY
-        state = book.state
-        if isinstance(state, RoleState) and ("writes-all" in state.powers) != widened:
-            yield f"role {state.name}: holds {state.powers}, ARM says it was {widened and 'widened'}"
+        if held.world.unreported and id not in given:
+            continue  # Reconcile sees the definitions of roles that somebody holds.
+        state, real_one = book.state, present.roles[id]
+        if isinstance(state, RoleState) and state.observed != definitions.canonical(real_one.permissions):
+            yield f"role {state.name}: holds that it allows {state.observed}, ARM {real_one.permissions}"
 
 
 def _brief(identities: tuple[str, list[tuple[str, str]]]) -> str:
@@ -156,9 +157,9 @@ def _findings(held: Held) -> Iterator[str]:
         if state.known and _churned(state):
             expected["identity-churn", id.key] += 1
         carries = carried(state, watched)
-        given = {one.access.key for one in real if one.principal in carries}
+        given = [one.access for one in real if one.principal in carries]
         if carries:
-            missing = sum(term.expected and key not in given for key, term in state.terms.items())
+            missing = sum(term.expected and not _serves(given, term.access) for term in state.terms.values())
             expected["missing-grant", id.key] += missing
         for rule in _objected(held, id):
             expected[rule, id.key] += 1
@@ -167,15 +168,19 @@ def _findings(held: Held) -> Iterator[str]:
         if one.principal not in held.principals:
             continue
         state = held.principal(one.principal)
-        term, grant = state.terms.get(one.access.key), state.grants.get(one.id.key)
+        grant = state.grants.get(one.id.key)
         broad = one.role.id == CONTRIBUTOR.id or (one.role.id == TIDY.id and _reaches(grant))
-        if broad and not (term and term.expected):
+        if _weakened(state, grant):
+            expected["condition-weakened", one.principal] += 1
+        elif broad and not _allowed(state.terms, one.access):
             expected["broad-grant", one.principal] += 1
         carried_by = [carrier.carries for carrier in state.carriers.values()]
         tolerated = grant is not None and grant.tolerated
         shed = bool(carried_by) and not any(carried_by)
         expected["orphaned-assignment", one.principal] += (shed or state.gone) and not tolerated
     expected["lami-gap", LAMI.key] += sum(gap.stands for gap in held.lami().gaps.values())
+    for id, book in held.roles.items():
+        expected["role-widened", id] += _widened(held, id, book)
     now = held.world.azure.now
     stands = [f for f in held.findings.values() if f.resolved_at is None]
     found = Counter((f.rule, f.subject.id.lower()) for f in stands)
@@ -208,6 +213,39 @@ def _churned(state: HolderState) -> bool:
     return was.system != now.system or {a.identity for a in was.attached} != {
         a.identity for a in now.attached
     }
+
+
+def _one_place(one: Access, other: Access) -> bool:
+    return (one.role, one.scope) == (other.role, other.scope)
+
+
+def _serves(given: Sequence[Access], wanted: Access) -> bool:
+    """Whether something is given that allows as much, or other things, at the same place."""
+    found = [ONLY[one.condition] for one in given if _one_place(one, wanted)]
+    return any(not allows < ONLY[wanted.condition] for allows in found)
+
+
+def _allowed(terms: Mapping[str, Term], access: Access) -> bool:
+    """Whether what is expected at the same place allows as much."""
+    found = [ONLY[t.access.condition] for t in terms.values() if t.expected and _one_place(t.access, access)]
+    return any(allows >= ONLY[access.condition] for allows in found)
+
+
+def _weakened(state: PrincipalState, grant: Grant | None) -> bool:
+    """Whether the condition of what was expected allows more now; it is its book that knows what was."""
+    if grant is None or not grant.present or grant.was is None:
+        return False
+    term = state.terms.get(grant.was.key)
+    return term is not None and term.expected and not _allowed(state.terms, grant.access)
+
+
+def _widened(held: Held, id: str, book: Book) -> bool:
+    """Whether a role that somebody holds allows more than what its book expects."""
+    assert isinstance(book.state, RoleState)
+    present, was = held.world.azure.present, book.state.expected
+    given = any(one.role.id == id for one in present.assignments.values())
+    now = definitions.canonical(present.roles[id].permissions)
+    return given and was is not None and not ALLOWS[now] <= ALLOWS[was]
 
 
 def _reaches(grant: Grant | None) -> bool:
@@ -289,7 +327,8 @@ def _expected(held: Held) -> Iterator[str]:
         if isinstance(state, RoleState | LamiState):
             continue
         for key, term in state.terms.items():
-            if term.expected and term.access.role == CONTRIBUTOR.id and key not in operator.sanctioned:
+            broad = term.expected and term.access.role == CONTRIBUTOR.id
+            if broad and key not in operator.sanctioned and not _narrower(term.access, operator.sanctioned):
                 yield f"{book.subject.id} expects {term.role_name}, which nobody accepted"
     for (holder, key), at in operator.withdrawn.items():
         term = held.holder(ResourceId(holder)).terms[key]
@@ -299,13 +338,68 @@ def _expected(held: Held) -> Iterator[str]:
         if one.principal in held.principals and one.role.id == NARROW.id:
             state = held.principal(one.principal)
             term = state.terms.get(one.access.key)
-            if any(carrier.carries for carrier in state.carriers.values()) and not (term and term.expected):
+            carried_now = any(carrier.carries for carrier in state.carriers.values())
+            # What is objected to of one assignment is not expected of another that gives the same.
+            same = [g for g in state.grants.values() if g.access == one.access]
+            held_back = any(_weakened(state, grant) for grant in same)
+            if carried_now and not held_back and not (term and term.expected):
                 yield f"{one.principal[:8]} was granted {one.role.name}, and it is not expected"
     for id, keys in held.world.at_first.items():
         for key in keys - operator.perhaps_withdrawn:
             term = held.holder(id).terms.get(key)
             if not (term and term.expected):
                 yield f"{id.name} no longer expects what stood when the baseline was taken"
+
+
+def _narrower(access: Access, sanctioned: set[str]) -> bool:
+    """Whether access that was sanctioned allows as much at the same place."""
+    return any(
+        Access(access.role, access.scope, condition).key in sanctioned
+        for condition, allows in ONLY.items()
+        if allows >= ONLY[access.condition]
+    )
+
+
+def _remembered(held: Held) -> Iterator[str]:
+    """Of what was expected from the start and changed in place it is known what it was; and a role that was
+    held all the time, and that nobody accepted, is expected to allow no more than at first."""
+    for principal, book in held.principals.items():
+        state = held.principal(principal)
+        for key, first in _conditions_at_first(held.entries[book.subject]).items():
+            grant = state.grants[key]
+            term = state.terms.get(Access(grant.access.role, grant.access.scope, first).key)
+            expected = term is not None and term.count == 1
+            if grant.present and expected and grant.access.condition != first and grant.was is None:
+                yield f"{principal[:8]} forgot under which condition it was granted {grant.role_name}"
+    azure, world = held.world.azure, held.world
+    for id, book in held.roles.items():
+        findings = (one for one in held.findings.values() if one.subject.id == id)
+        accepted = any(one.id in world.operator.accepted for one in findings)
+        first = world.roles_at_first.get(id)
+        always = [azure.present.assignments.get(one) for one in world.held_at_first.get(id, ())]
+        if first is None or accepted or not any(one is not None and one.role.id == id for one in always):
+            continue
+        assert isinstance(book.state, RoleState)
+        was, now = ALLOWS[definitions.canonical(first.permissions)], book.state.expected
+        if now is not None and not ALLOWS[now] <= was:
+            yield f"role {id[:8]} is expected to allow {ALLOWS[now]}, at first {was}"
+
+
+def _conditions_at_first(entries: list[Entry]) -> dict[str, str]:
+    """By assignment, the condition that it had when the baseline was taken, if it was never made again."""
+    first: dict[str, str] = {}
+    for entry in entries:
+        if entry.kind not in ("observed", "reconciled"):
+            continue
+        before, after = (words.get("assignmentId", "").lower() for words in (entry.before, entry.after))
+        again = before == after and "; " not in entry.text and "is another now" not in entry.text
+        if before and (before != after or again):
+            first.pop(before, None)
+        if after and not before and entry.cause.operation == "lami/baseline/take":
+            first[after] = entry.after.get("condition", "")
+        elif after and not before:
+            first.pop(after, None)
+    return first
 
 
 def _disagreeing(held: Held) -> Iterator[str]:
@@ -326,6 +420,13 @@ def _disagreeing(held: Held) -> Iterator[str]:
                 yield f"{key} does not expect all that {principal[:8]} accepts"
             if carrier.carries and not _covers(state.terms, holder.terms):
                 yield f"{principal[:8]} does not accept all that {key} expects"
+    for id, book in held.roles.items():
+        real = [one for one in held.world.azure.present.assignments.values() if one.role.id == id]
+        granted = sorted((one.principal, one.access.key) for one in real if one.role.custom)
+        assert isinstance(book.state, RoleState)
+        told = sorted((p, access.key) for p, one in book.state.held.items() for access in one.accesses)
+        if granted != told:
+            yield f"role {id[:8]} heard that it is held {len(told)} times, and is {len(granted)} times"
     for id in held.holders:
         for attached in held.holder(id).observed.attached:
             identity = held.holder(attached.identity)
@@ -486,11 +587,11 @@ def _named(system: str, attached: list[str]) -> tuple[str, str]:
 
 
 def _access(words: Mapping[str, str]) -> tuple[str, str]:
-    return words["roleDefinitionId"], words["scope"].lower()
+    return words["roleDefinitionId"], f"{words['scope'].lower()} {words.get('condition', '')}"
 
 
 def _term(term: Term) -> tuple[str, str]:
-    return term.access.role, term.access.scope.text.lower()
+    return term.access.role, f"{term.access.scope.text.lower()} {term.access.condition}"
 
 
 # --- nothing lost, nothing twice -------------------------------------------------------------------
@@ -589,6 +690,7 @@ CHECKS: tuple[Check, ...] = (
     _blind,
     _standing,
     _expected,
+    _remembered,
     _disagreeing,
     _no_news,
     _untold,

@@ -16,7 +16,7 @@ MENDED = {
     "patience that never begins where nothing told a time": (
         "a user-assigned identity whose delete was lost was doubted for ever, and looked at every two minutes"
     ),
-    "a role believed at the first look": (
+    "a role believed whenever it was written": (
         "a role seen through a replica that lagged stayed as it was before, for good"
     ),
     "an acceptance without its due row": (

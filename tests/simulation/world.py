@@ -12,7 +12,15 @@ from functools import cache
 
 from lami.channels.channel import Alert
 from lami.core.ids import ResourceId
-from lami.core.model import Actor, Finding, HolderState, PrincipalState, Subject
+from lami.core.model import (
+    Access,
+    Actor,
+    Finding,
+    HolderState,
+    PrincipalState,
+    RoleDefinition,
+    Subject,
+)
 from lami.core.policy import Policy, parse
 from lami.errors import LamiError, Temporary
 from lami.pace import CALM, Calm
@@ -26,7 +34,7 @@ from lami.store.due import SHARDS
 from lami.store.table import Operation, Row, StoreUnavailable, Table
 from lami.wiring import Lami, Watch, assemble
 from tests.simulation import promises
-from tests.simulation.azure import CONTRIBUTOR, OTHER_SUB, START, SUB, SimulatedAzure
+from tests.simulation.azure import CONTRIBUTOR, ONLY, OTHER_SUB, START, SUB, SimulatedAzure
 from tests.simulation.baton import Baton
 from tests.simulation.directory import SimulatedDirectory
 from tests.simulation.memory_table import MemoryTable
@@ -148,6 +156,10 @@ class World:
         self.operator = Operator()
         self.at_first: dict[ResourceId, set[str]] = {}
         """By holder, the keys of the access that stood when the baseline was taken."""
+        self.roles_at_first: dict[str, RoleDefinition] = {}
+        """The role definitions when the baseline was taken."""
+        self.held_at_first: dict[str, set[ResourceId]] = {}
+        """By role, the assignments that stood then."""
         self.memory_of_azure = timedelta()
         """How far back a look may show the past."""
         self.unreported = False
@@ -220,7 +232,9 @@ class World:
 
     def _sanction(self) -> None:
         """What stands when the baseline is taken is expected, however broad."""
+        self.roles_at_first = dict(self.azure.present.roles)
         for one in self.azure.present.assignments.values():
+            self.held_at_first.setdefault(one.role.id, set()).add(one.id)
             if one.role.id == CONTRIBUTOR.id:
                 self.operator.sanctioned.add(one.access.key)
 
@@ -292,6 +306,11 @@ class World:
         key = finding.key.split("|")[0] if finding.rule == "missing-grant" else finding.key.split("|")[-1]
         if end is None and finding.rule == "broad-grant":
             operator.sanctioned.add(key)
+        if end is None and finding.rule == "condition-weakened":
+            # It expects what is now, in the place of whatever else was expected there.
+            there = finding.detail["roleDefinitionId"], ResourceId(finding.detail["scope"])
+            operator.sanctioned.add(finding.telling.split("|")[1])
+            operator.perhaps_withdrawn |= {Access(*there, condition).key for condition in ONLY}
         if end is None and finding.rule == "missing-grant":
             operator.perhaps_withdrawn.add(key)
         if not self.attempt(lambda: self.lami.service.accept(finding.id, ROBIN, "because", end)):

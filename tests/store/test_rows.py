@@ -27,6 +27,7 @@ from lami.core.model import (
     Grant,
     Granted,
     Heard,
+    Held,
     HolderState,
     IdentityNews,
     Owed,
@@ -34,6 +35,7 @@ from lami.core.model import (
     OwedIndex,
     OwedLook,
     OwedMessage,
+    Permission,
     PrincipalState,
     RoleState,
     Subject,
@@ -204,7 +206,18 @@ def stored(book: Book) -> dict[str, Row]:
 @given(SAMPLES)
 def test_every_book_comes_back(samples: Samples) -> None:
     """Whatever an attacker called things: all parts of all kinds of books, findings and debts."""
-    role = RoleState(samples.text, (samples.text,), False, samples.time)
+    role = RoleState(
+        samples.text,
+        (samples.text,),
+        False,
+        samples.time,
+        custom=True,
+        at=samples.text,
+        changed_at=samples.time,
+        change_cause=samples.cause,
+        allowed={"expected": (Permission((samples.text,), condition=samples.text),), "observed": ()},
+        held={samples.text: Held(samples.text, True, 7, (make_access(),))},
+    )
     for subject, state in (
         (Subject("principal", P1), samples.principal),
         (Subject("holder", samples.id.text), samples.holder),
