@@ -84,6 +84,7 @@ def decide_holder(
     if after is None:
         return None
     if look is not None:
+        draft.looked = True
         after = _see(after, stimulus, look, draft)
     after = _missing(_turns(state, after, draft), draft)
     return draft.seal(_failing(after, failed_runs))

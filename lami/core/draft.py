@@ -72,6 +72,7 @@ class Draft(Struct, dict=True):
     gate: str = ""
     seen_as: EntryKind = "observed"
     doubt: str = ""
+    looked: bool = False
     acceptances: dict[str, Acceptance] = field(default_factory=dict)
     observed: set[str] = field(default_factory=set)
     _lines: list[_Line] = field(default_factory=list)
@@ -145,7 +146,7 @@ class Draft(Struct, dict=True):
         book = replace(self.book, state=state, version=self.book.version + 1)
         founds = [f for d in self.rules.detectors for f in d.detect(book, self.rules.policy)]
         policy = self.rules.policy
-        settled = settle(self.book, founds, self.acceptances, policy, book.version, self.now)
+        settled = settle(self.book, founds, self.acceptances, policy, book.version, self.now, self.looked)
         self._wait(settled)
         self._report(settled)
         changed = [f.id for f in settled.findings.values() if f.revision == book.version]

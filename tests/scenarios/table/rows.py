@@ -528,6 +528,28 @@ TABLE: dict[str, tuple[Scenario, ...]] = {
         Scenario(PLAIN, (late(40, Recreated("orders")), Passes(50)), (RECREATED, LACKS_VAULT, LEFT_VAULT), 2),
         Scenario(PLAIN, (untold(Recreated("orders")), Passes(60))),
         Scenario(
+            (*PLAIN, READS_GROUP),
+            (
+                late(10, Deleted("orders"), Revoked("orders", "Reader", "rg-claims")),
+                Revoked("orders", SECRETS, "kv-claims"),
+                Passes(20),
+            ),
+            (REMOVED,),
+            1,
+        ),
+        Scenario(
+            (*PLAIN, READS_GROUP),
+            (
+                late(10, Recreated("orders"), Revoked("old orders", "Reader", "rg-claims")),
+                Granted("orders", SECRETS, "kv-claims"),
+                Granted("orders", "Reader", "rg-claims"),
+                Revoked("old orders", SECRETS, "kv-claims"),
+                Passes(20),
+            ),
+            (RECREATED,),
+            1,
+        ),
+        Scenario(
             PLAIN,
             (untold(Recreated("orders")), Passes(60), Reconciled(), Passes(6)),
             (RECREATED, LACKS_VAULT, LEFT_VAULT),
