@@ -251,7 +251,7 @@ def _spare(play: Play) -> ResourceId:
     identity = new_id(
         play, "Microsoft.ManagedIdentity/userAssignedIdentities", f"id-{play.chance.getrandbits(40):010x}"
     )
-    play.azure.create(identity, play.cast.operator, kind="userAssignedIdentity")
+    narrow(play, play.azure.create(identity, play.cast.operator, kind="userAssignedIdentity"))
     return identity
 
 

@@ -72,6 +72,8 @@ def populate(play: Play, extent: Extent) -> None:
         azure.grant(who, role, scope, cast.operator)
     azure.grant(azure.new_guid(), "Contributor", subscription(play), cast.operator)  # the pipeline
     carried = [*cast.apps, *cast.identities]
+    for holder in carried:
+        narrow(play, azure.holders[holder].system)
     while len(azure.assignments) < extent.assignments:
         if chance.random() < 1 / 6:
             narrow(play, chance.choice(cast.people))
@@ -195,7 +197,7 @@ def create(play: Play) -> None:
     name = f"new-{chance.getrandbits(40):010x}"
     app = new_id(play, "Microsoft.Logic/workflows", name)
     principal = azure.create(app, cast.deployer)
-    for number in range(chance.randrange(4)):
+    for number in range(1 + chance.randrange(3)):
         play.after(_MINUTE + number, partial(narrow, play, principal))
     # From the next day on it is an app like any other.
     play.after(24 * _HOUR, partial(cast.consumption.append, app))

@@ -23,6 +23,7 @@ from lami.core.model import (
     Absent,
     Access,
     Attached,
+    FailedRuns,
     HolderKind,
     IdentityHolder,
     Look,
@@ -191,6 +192,10 @@ class Living:
         """Look at one role definition."""
         found = next((role for role in self.roles.values() if role.id == id.name), None)
         return Present(found) if found else Absent()
+
+    def failed_runs(self, app: ResourceId, since: datetime, until: datetime) -> FailedRuns | Unknown:
+        """No run has failed."""
+        return FailedRuns(since, until, 0)
 
     def holders_in(self, subscription: str) -> Iterator[IdentityHolder | Unknown]:
         """List a subscription's apps and identities."""
