@@ -18,6 +18,7 @@ from lami.bench.living import MANAGEMENT_GROUP
 from lami.bench.play import Drift, Play, churn, of_grant
 from lami.core.ids import ResourceId
 from lami.core.model import Attached, RoleAssignment
+from lami.sandbox.model import Actor
 
 Incident = Callable[[Play], None]
 
@@ -156,6 +157,23 @@ def broad(play: Play, grant: Broad) -> None:
     _expect(play, of_grant("broad-grant", principal, grant.severity, made))
 
 
+def elevated_to_owner(play: Play) -> None:
+    """Automation on the list grants what grants access: that is told, whoever does it."""
+    cast = play.cast
+    who = play.azure.new_guid()
+    made = play.azure.grant(who, "Owner", group(play), play.chance.choice((cast.elevation, cast.cluster)))
+    _expect(play, of_grant("broad-grant", who, "high", made))
+
+
+def under_a_known_name(play: Play) -> None:
+    """Somebody calls itself like the automation on the list, and is another."""
+    known = play.cast.elevation
+    impostor = Actor(known.name, play.azure.new_guid(), "application", known.app_id)
+    who = play.azure.new_guid()
+    made = play.azure.grant(who, "Contributor", subscription(play), impostor)
+    _expect(play, of_grant("broad-grant", who, "high", made))
+
+
 def revoked(play: Play) -> None:
     """An app loses one of its grants."""
     app, held = _victim(play, play.cast.apps)
@@ -190,6 +208,8 @@ INCIDENTS: tuple[Incident, ...] = (
     detached,
     identity_recreated,
     identity_removed,
+    elevated_to_owner,
+    under_a_known_name,
     revoked,
     granted_to_the_dead,
     *(partial(broad, grant=grant) for grant in BROAD),

@@ -161,22 +161,22 @@ def write_again(play: Play) -> None:
 
 
 def elevate(play: Play) -> None:
-    """Somebody activates a role on a resource or group for some hours (Privileged Identity Management)."""
+    """Somebody activates a role for some hours, through Privileged Identity Management; also a broad one."""
     azure, cast, chance = play.azure, play.cast, play.chance
-    role, scope = chance.choice(
-        (("Reader", group(play)), ("Contributor", new_id(play, "Microsoft.Web/sites", "std-00007")))
+    where = chance.choice((group, subscription))(play)
+    made = azure.grant(
+        chance.choice(cast.people), chance.choice(("Reader", "Contributor")), where, cast.elevation
     )
-    made = azure.grant(chance.choice(cast.people), role, scope, cast.elevation)
     play.after(chance.uniform(_HOUR, 8 * _HOUR), partial(azure.revoke, made, cast.elevation))
 
 
 def cluster(play: Play) -> None:
-    """A cluster is upgraded: it grants its new node identity this and that, and takes it from the old one."""
+    """A cluster is upgraded: it grants its new node identity this and that, and its group, for two days."""
     azure, cast, chance = play.azure, play.cast, play.chance
-    kubelet = azure.new_guid()
-    for number in range(chance.choice((2, 3, 5, 40))):
-        disk = new_id(play, "Microsoft.Compute/disks", f"d{chance.getrandbits(40):010x}-{number}")
-        made = azure.grant(kubelet, chance.choice(("Contributor", "Reader")), disk, cast.cluster)
+    nodes = azure.new_guid()
+    disks = [new_id(play, "Microsoft.Compute/disks", f"d{n}") for n in range(chance.choice((2, 3, 5, 40)))]
+    for scope in (group(play), *disks):
+        made = azure.grant(nodes, "Contributor", scope, cast.cluster)
         play.after(chance.uniform(_HOUR, 48 * _HOUR), partial(azure.revoke, made, cast.cluster))
 
 

@@ -116,6 +116,16 @@ class Cast:
     elevation: Somebody = field(default_factory=lambda: Somebody.named("MS-PIM", "application"))
 
     @property
+    def policy(self) -> str:
+        """A policy that knows the cluster, and the activations through Privileged Identity Management."""
+        listed = ((self.cluster, "record"), (self.elevation, "temporary"))
+        return "".join(
+            f'[[automation]]\nname = "{who.name}"\ncreated-by = ["{who.object_id}"]\n'
+            f'reason = "as agreed"\ngrants = "{grants}"\n'
+            for who, grants in listed
+        )
+
+    @property
     def apps(self) -> list[ResourceId]:
         """Every app."""
         return [*self.consumption, *self.standard]
@@ -124,7 +134,7 @@ class Cast:
 class Play:
     """What happens, in the order of the virtual clock. The same seed plays the same.
 
-    `policy` is laid over the packaged one.
+    `policy` is laid over the packaged one, beside a list of the automation that lives in the estate.
     """
 
     def __init__(self, seed: int, subscriptions: int, policy: str = "") -> None:
@@ -140,7 +150,7 @@ class Play:
         self._listener = Listener()
         self._table = SqliteTable(":memory:")
         self._lami: Lami | None = None
-        self._policy = parse(policy, packaged_policy())
+        self._policy = parse(self.cast.policy + policy, packaged_policy())
         self._numbers = count()
         self._queue: list[tuple[datetime, int, Act]] = []
 

@@ -11,8 +11,9 @@ from lami.bench.incidents import INCIDENTS
 from lami.bench.measure import Row
 from lami.bench.play import Drift, Play
 from lami.core.policy import RULES
+from lami.sandbox.model import Actor as Somebody
 
-ORDINARY, INCIDENT = "3 days of ordinary changes", "54 planted incidents"
+ORDINARY, INCIDENT = "3 days of ordinary changes", "58 planted incidents"
 
 
 def figures(policy: str = "", seed: int = SEED) -> dict[str, Row]:
@@ -35,7 +36,7 @@ def test_nothing_is_missed_and_nothing_unexpected_is_told(quick: dict[str, Row])
 
 def test_every_rule_that_has_an_incident_is_put_to_the_test(quick: dict[str, Row]) -> None:
     """Each kind of incident is planted twice, and leads to findings of every rule."""
-    assert len(INCIDENTS) * 2 == 54
+    assert len(INCIDENTS) * 2 == 58
     assert quick[f"{ORDINARY}: planned and told"].value == 4
     for rule in ("identity-churn", "broad-grant", "orphaned-assignment", "missing-grant"):
         value = quick[f"{INCIDENT}: {rule}: to be told"].value
@@ -86,3 +87,12 @@ def test_a_finding_of_another_severity_is_both_missed_and_unexpected() -> None:
     verdict = Verdict(Counter([expected]), Counter([told]))
     assert (verdict.missed("broad-grant"), verdict.unexpected()) == (Counter([expected]), Counter([told]))
     assert not verdict.missed("missing-grant")
+
+
+def test_activations_and_clusters_are_noise_where_nobody_lists_them() -> None:
+    """The automation of the estate does what would be told of anybody else."""
+    play = Play(SEED, 2)
+    listed, play.cast.elevation = play.cast.elevation, Somebody.named("somebody else", "application")
+    assert listed.object_id != play.cast.elevation.object_id
+    rows = {row.name: row for row in played(play, "quick", lambda step: None)}
+    assert rows[f"{ORDINARY}: broad-grant: unexpected"].value

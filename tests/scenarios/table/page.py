@@ -20,7 +20,7 @@ open are marked. The policy is the packaged one where the row names none, so tha
 `missing-grant` have a grace of 5 minutes.
 
 *orders* and *refunds* are Consumption logic apps, *billing* is a Standard one, *id-…* are user-assigned
-identities, *Dana* is a person, *pipeline* an application. *kv-…* is a key vault and *st-…* a storage
+identities, *Dana* is a person, *pipeline* and *nodes* are applications. *kv-…* is a key vault and *st-…* a storage
 account, both in the resource group *rg-claims*. Events come at once and in order where the row does not say
 otherwise.
 

@@ -27,6 +27,7 @@ from tests.scenarios.table.words import (
     Holds,
     Identity,
     Lags,
+    Listed,
     Mended,
     NameReused,
     Noise,
@@ -115,6 +116,8 @@ FEDERATED = Noise(
 )
 BILLING = Standard("billing")
 AT_ONCE = Policy("has no grace", '[grace]\norphaned-assignment = "0s"\nmissing-grant = "0s"')
+PIM = Listed("PIM", "temporary")
+CLUSTER = Listed("AKS", "record")
 HOLDERS = Policy("watches holders only", '[watch]\nprincipals = "holders"')
 EVERY_GRANT = Policy("tells every new grant of an app", '[watch]\nnew-grants = "alert"')
 
@@ -456,6 +459,69 @@ TABLE: dict[str, tuple[Scenario, ...]] = {
             (Recreated("orders"), Granted("orders", OWNER, HERE)),
             (RECREATED, OWNER_HERE),
             2,
+        ),
+    ),
+    "Grants that automation makes": (
+        Scenario(
+            (ORDERS,),
+            (Granted("Dana", CONTRIBUTOR, HERE, by="PIM"),),
+            (broad("Dana", CONTRIBUTOR, HERE, "high"),),
+            1,
+        ),
+        Scenario(
+            (ORDERS, PIM),
+            (
+                Granted("Dana", CONTRIBUTOR, HERE, by="PIM"),
+                Passes(480),
+                Revoked("Dana", CONTRIBUTOR, HERE),
+                Reconciled(),
+                Passes(6),
+            ),
+        ),
+        Scenario(
+            (ORDERS, PIM),
+            (Granted("Dana", CONTRIBUTOR, HERE), Granted("pipeline", CONTRIBUTOR, HERE, by="PIM")),
+            (broad("Dana", CONTRIBUTOR, HERE, "high"),),
+            1,
+        ),
+        Scenario(
+            (ORDERS, PIM),
+            (Granted("Dana", OWNER, HERE, by="PIM"),),
+            (broad("Dana", OWNER, HERE, "critical"),),
+            1,
+        ),
+        Scenario(
+            (ORDERS, PIM),
+            (
+                Granted("orders", SENDER, "st-claims", by="PIM"),
+                Passes(60),
+                Revoked("orders", SENDER, "st-claims"),
+                Passes(6),
+            ),
+        ),
+        Scenario(
+            (ORDERS, CLUSTER),
+            (
+                Granted("orders", SENDER, "st-claims", by="AKS"),
+                Passes(60),
+                Revoked("orders", SENDER, "st-claims"),
+                Passes(6),
+            ),
+            (missing("orders", SENDER, "st-claims"),),
+            1,
+        ),
+        Scenario((ORDERS, CLUSTER), (Granted("nodes", CONTRIBUTOR, "rg-nodes", by="AKS"), Reconciled())),
+        Scenario(
+            (ORDERS, CLUSTER),
+            (Granted("orders", CONTRIBUTOR, "rg-claims", by="AKS"), Deleted("orders"), Passes(6)),
+            (REMOVED, orphaned("orders", CONTRIBUTOR, "rg-claims")),
+            2,
+        ),
+        Scenario(
+            (ORDERS, Listed("AKS", "alert")),
+            (Granted("nodes", CONTRIBUTOR, "rg-nodes", by="AKS"),),
+            (broad("nodes", CONTRIBUTOR, "rg-nodes", "medium"),),
+            1,
         ),
     ),
     "An assignment that is left behind": (

@@ -11,8 +11,8 @@ from uuid import uuid4
 from lami.core.model import Actor
 from lami.sandbox import IDENTITY, SITE, SLOT, WORKFLOW, resource_id
 from lami.sandbox.faults import Fault
+from lami.sandbox.model import ROBIN, Happening, JsonObject, Wanted
 from lami.sandbox.model import Actor as AzureActor
-from lami.sandbox.model import Happening, JsonObject, Wanted
 from lami.schedule import take_baseline
 from lami.service import Acknowledgement
 from tests.scenarios.table.stage import GROUP, OTHER, SUBSCRIPTION, Stage
@@ -186,6 +186,22 @@ class Policy:
         stage.policy += self.text + "\n"
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A policy that has somebody on its list of automation."""
+
+    name: str
+    grants: Literal["record", "temporary", "alert"]
+
+    def __str__(self) -> str:
+        return f"a policy that lists {self.name} as automation (`{self.grants}`)"
+
+    def act(self, stage: Stage) -> None:
+        creator = AzureActor.named(self.name, "application").object_id
+        stage.policy += f'[[automation]]\nname = "{self.name}"\ncreated-by = ["{creator}"]\n'
+        stage.policy += f'reason = "as agreed"\ngrants = "{self.grants}"\n'
+
+
 # --- apps and identities ---------------------------------------------------------------------------
 
 
@@ -356,19 +372,21 @@ class Noise:
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """Somebody is granted a role; `under` names a condition."""
+    """Somebody is granted a role; `under` is a condition, `by` names automation that does it."""
 
     who: str
     role: str
     scope: str
     under: str = ""
+    by: str = ""
 
     def __str__(self) -> str:
         under = " under a condition" if self.under else ""
-        return f"{self.who} is granted {self.role} on {self.scope}{under}"
+        by = f" by {self.by}" if self.by else ""
+        return f"{self.who} is granted {self.role} on {self.scope}{under}{by}"
 
     def act(self, stage: Stage) -> None:
-        _assign(stage, self.who, self.role, self.scope, self.under)
+        _assign(stage, self.who, self.role, self.scope, self.under, self.by)
 
 
 @dataclass(frozen=True, slots=True)
@@ -448,13 +466,14 @@ class Storm:
         stage.changed()
 
 
-def _assign(stage: Stage, who: str, role: str, scope: str, condition: str = "") -> None:
+def _assign(stage: Stage, who: str, role: str, scope: str, condition: str = "", by: str = "") -> None:
     stage.azure.estate.assign(
         role,
         stage.place(scope),
         principal_id=stage.principal(who),
         principal_type="User" if stage.is_person(who) else "ServicePrincipal",
         condition=condition or None,
+        actor=AzureActor.named(by, "application") if by else ROBIN,
     )
     stage.changed()
 
