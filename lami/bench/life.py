@@ -146,8 +146,10 @@ def grant_narrow(play: Play) -> None:
 def renew_grant(play: Play) -> None:
     """Infrastructure as code deletes an assignment and makes it anew, a minute or two later."""
     azure, cast = play.azure, play.cast
-    principal = azure.holders[play.one_of(cast.apps)].system
+    app = play.one_of(cast.consumption)
+    principal = azure.holders[app].system
     for made in azure.granted(principal)[:1]:
+        set_aside(play, app, 3 * _MINUTE)
         azure.revoke(made, cast.deployer)
         anew = partial(azure.grant, principal, made.role.name, made.access.scope, cast.deployer)
         play.after(play.chance.uniform(5, 2 * _MINUTE), anew)
@@ -258,13 +260,19 @@ def _planned(play: Play, drift: Drift) -> None:
 
 
 def plan(play: Play, work: Callable[[Play, ResourceId], None]) -> None:
-    """Have planned work done on an app that nobody touches meanwhile: for a day it is out of the cast."""
-    cast = play.cast
-    app = play.one_of(cast.consumption)
-    cast.consumption.remove(app)
+    """Have planned work done on an app that nobody else touches for a day."""
+    app = play.one_of(play.cast.consumption)
+    if work is planned_retirement:
+        play.cast.consumption.remove(app)
+    else:
+        set_aside(play, app, 24 * _HOUR)
     play.after(_HOUR, partial(work, play, app))
-    if work is not planned_retirement:
-        play.after(24 * _HOUR, partial(cast.consumption.append, app))
+
+
+def set_aside(play: Play, app: ResourceId, seconds: float) -> None:
+    """Let nobody else touch an app for so long."""
+    play.cast.consumption.remove(app)
+    play.after(seconds, partial(play.cast.consumption.append, app))
 
 
 ORDINARY: tuple[tuple[Callable[[Play], None], int], ...] = (
