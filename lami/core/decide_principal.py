@@ -67,7 +67,7 @@ def decide_principal(
         after = _accepted(state, stimulus, draft)
     if after is None:
         return None
-    draft.looked = bool(sight.looks or sight.complete)
+    draft.looked = bool(sight.complete)  # One assignment says nothing of the others.
     heard = after
     after = _see(heard, stimulus, sight, draft)
     taking = isinstance(stimulus, Taken) and (book.version == 0 or bool(stimulus.reason))

@@ -208,7 +208,8 @@ class Draft(Struct, dict=True):
         there), so that neither a drift that began anew nor a policy that was changed leaves one waiting.
         """
         policy = self.rules.policy
-        graces = [found.since + policy.grace[found.rule] for found in settled.waiting]
+        # Where the grace has passed the re-check is due now, and is another than one that was made then.
+        graces = [max(found.since + policy.grace[found.rule], self.now) for found in settled.waiting]
         ends = [f.suppressed.until for f in settled.findings.values() if f.suppressed is not None]
         if graces:
             self._looks.append(OwedLook(_after(min(graces)), "grace"))

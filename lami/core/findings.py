@@ -66,8 +66,8 @@ def settle(
 ) -> Settled:
     """Compare what is found now with the findings a book has.
 
-    What has a grace opens only where Azure was `looked` at: a message may come when the grace has passed, and
-    before the re-check that sees that the subject itself is another by now.
+    What has a grace opens only where all was `looked` at that it hangs on: a message, or an event of
+    something else, may come when the grace has passed, and before the re-check that sees that all is well.
     """
     findings: dict[str, Finding] = {}
     opened: list[Finding] = []

@@ -621,6 +621,34 @@ TABLE: dict[str, tuple[Scenario, ...]] = {
             (RECREATED, LACKS_VAULT, LEFT_VAULT),
             2,
         ),
+        Scenario(
+            (*PLAIN, READS_GROUP),
+            (
+                Recreated("orders"),
+                Granted("orders", SECRETS, "kv-claims"),
+                Granted("orders", "Reader", "rg-claims"),
+                untold(Revoked("old orders", SECRETS, "kv-claims")),
+                late(5.25, Revoked("old orders", "Reader", "rg-claims")),
+                Passes(10),
+            ),
+            (RECREATED,),
+            1,
+        ),
+        Scenario(
+            PLAIN,
+            (
+                Revoked("orders", SECRETS, "kv-claims"),
+                untold(Granted("orders", SECRETS, "kv-claims")),
+                late(5.25, Redeployed("orders")),
+                Passes(10),
+            ),
+        ),
+        Scenario(
+            PLAIN,
+            (Deleted("orders"), Passes(60), Granted("orders", SENDER, "st-claims"), Passes(1)),
+            (REMOVED, LEFT_VAULT, orphaned("orders", SENDER, "st-claims")),
+            3,
+        ),
         Scenario((ORDERS,), (twice(Granted("orders", OWNER, HERE)),), (OWNER_HERE,), 1),
         Scenario((ORDERS,), (untold(Granted("orders", OWNER, HERE)), Reconciled()), (OWNER_HERE,), 1),
         Scenario(

@@ -536,9 +536,9 @@ def untold(*steps: Word) -> Posted:
     return Posted("no event comes", steps, lambda events: [])
 
 
-def late(minutes: int, *steps: Word) -> Posted:
+def late(minutes: float, *steps: Word) -> Posted:
     """The events come so much later."""
-    return Posted(f"told {minutes} minutes late", steps, lambda events: events, timedelta(minutes=minutes))
+    return Posted(f"told {minutes:g} minutes late", steps, lambda events: events, timedelta(minutes=minutes))
 
 
 # --- time, faults, operators -----------------------------------------------------------------------
