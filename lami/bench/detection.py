@@ -43,6 +43,8 @@ class Verdict:
     expected: Counter[Drift]
     told: Counter[Drift]
     titles: dict[Drift, str] = field(default_factory=dict)
+    gaps: int = 0
+    """How often it was told that events do not come, where some did not."""
 
     def unexpected(self, rule: str = "") -> Counter[Drift]:
         """What was told and should not have been."""
@@ -78,7 +80,9 @@ def played(play: Play, size: Size, say: Say) -> Iterator[Row]:
         play.delivery = _ROUGH
         took = timed(lambda: _incidents(play, size, say))
         of = f"{incidents} planted incidents"
-        yield from _rows(of, _since(ordinary, _verdict(play)), "to be told")
+        verdict = _since(ordinary, _verdict(play))
+        yield from _rows(of, verdict, "to be told")
+        yield Row("detection", f"{of}: told that events are lost, where some were", verdict.gaps, "findings")
         yield Row("detection", f"{of}: took", took, "s")
 
 
@@ -105,13 +109,16 @@ def _incidents(play: Play, size: Size, say: Say) -> None:
 
 
 def _verdict(play: Play) -> Verdict:
-    told = [(Drift.of(finding), finding.title) for finding in play.told()]
-    return Verdict(Counter(play.expected), Counter(drift for drift, _ in told), dict(told))
+    all_told = [(Drift.of(finding), finding.title) for finding in play.told()]
+    told = [(drift, title) for drift, title in all_told if not play.may_be_told(drift)]
+    return Verdict(
+        Counter(play.expected), Counter(drift for drift, _ in told), dict(told), len(all_told) - len(told)
+    )
 
 
 def _since(before: Verdict, after: Verdict) -> Verdict:
     """What came after: what was to be told before is over, also where it was not told as it should."""
-    return Verdict(after.expected - before.expected, after.told - before.told, after.titles)
+    return Verdict(after.expected - before.expected, after.told - before.told, after.titles, after.gaps)
 
 
 def _of(drifts: Counter[Drift], rule: str) -> Counter[Drift]:

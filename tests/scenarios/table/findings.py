@@ -12,7 +12,10 @@ from tests.scenarios.table.stage import Stage
 
 @dataclass(frozen=True, slots=True, order=True)
 class Expected:
-    """A finding. `change` is that of a churn; `access` is a role and where, as in `Reader on rg-claims`."""
+    """A finding. `change` is that of a churn, or the kind of a gap.
+
+    `access` is a role and where, as in `Reader on rg-claims`; of a gap, only where.
+    """
 
     rule: str
     subject: str
@@ -24,7 +27,7 @@ class Expected:
     def __str__(self) -> str:
         """As the page has it."""
         state = "" if self.status == "open" else f"{self.status} "
-        of = f" ({self.change})" if self.change else f": {self.access}" if self.access else ""
+        of = (f" ({self.change})" if self.change else "") + (f": {self.access}" if self.access else "")
         return f"{state}{self.severity} `{self.rule}` of {self.subject}{of}"
 
 
@@ -50,12 +53,14 @@ def seen(stage: Stage) -> list[Expected]:
 
 def _seen(stage: Stage, finding: Finding) -> Expected:
     detail = finding.detail
-    access = f"{detail['roleName']} on {stage.name_of(detail['scope'])}" if "scope" in detail else ""
+    access = f"{detail['roleName']} on {stage.name_of(detail['scope'])}" if "roleName" in detail else ""
+    if finding.rule == "lami-gap":
+        access = stage.name_of(detail["scope"]) if "scope" in detail else ""
     return Expected(
         finding.rule,
         stage.subject(finding),
         finding.severity,
-        detail.get("change", ""),
+        detail.get("change", detail.get("gap", "")),
         access,
         finding.status,
     )
@@ -79,6 +84,11 @@ def orphaned(subject: str, role: str, scope: str, severity: Severity = "medium")
 def missing(subject: str, role: str, scope: str) -> Expected:
     """An expected access is not granted."""
     return Expected("missing-grant", subject, "high", access=f"{role} on {scope}")
+
+
+def gap(kind: str, where: str = "") -> Expected:
+    """lami does not see something."""
+    return Expected("lami-gap", "lami", "medium", kind, where)
 
 
 def resolved(finding: Expected) -> Expected:

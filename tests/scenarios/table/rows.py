@@ -9,6 +9,7 @@ from tests.scenarios.table.findings import (
     accepted,
     broad,
     churn,
+    gap,
     missing,
     orphaned,
     resolved,
@@ -21,6 +22,7 @@ from tests.scenarios.table.words import (
     Channel,
     CreatedAgain,
     Deleted,
+    Excepted,
     Fails,
     Granted,
     GroupDeleted,
@@ -122,14 +124,8 @@ HOLDERS = Policy("watches holders only", '[watch]\nprincipals = "holders"')
 EVERY_GRANT = Policy("tells every new grant of an app", '[watch]\nnew-grants = "alert"')
 
 
-def excepting(rule: str, role: str, until: str) -> Policy:
-    """A policy with one exception."""
-    text = (
-        f'[[exception]]\nrule = "{rule}"\nrole = "{role}"\nreason = "planned"\nowner = "ops"\nuntil = {until}'
-    )
-    return Policy(f"excepts `{rule}` of {role} until {until[:10]}", text)
-
-
+YEAR_END = "2026-12-31"
+OWNER_EXCEPTED = Excepted("broad-grant", "orders", OWNER, HERE, YEAR_END)
 LEFT_VAULT = orphaned("orders", SECRETS, "kv-claims")
 LACKS_VAULT = missing("orders", SECRETS, "kv-claims")
 RECREATED = churn("orders", "recreated")
@@ -702,9 +698,15 @@ TABLE: dict[str, tuple[Scenario, ...]] = {
         ),
     ),
     "Azure that does not answer": (
+        Scenario(
+            PLAIN,
+            (Fails(403), Redeployed("orders"), Reconciled(), Passes(30)),
+            (gap("unreadable", HERE), gap("unreadable", "the other subscription")),
+            2,
+        ),
         *(
             Scenario(PLAIN, (Fails(status), Redeployed("orders"), Reconciled(), Passes(30)))
-            for status in (403, 429, 500)
+            for status in (429, 500)
         ),
         *(
             Scenario(
@@ -730,6 +732,25 @@ TABLE: dict[str, tuple[Scenario, ...]] = {
                 Passes(10),
                 Reconciled(),
             ),
+            (resolved(gap("unreadable", HERE)), resolved(gap("unreadable", "the other subscription"))),
+            2,
+        ),
+        Scenario(
+            (ORDERS,),
+            (
+                untold(Granted("Dana", OWNER, HERE)),
+                Passes(360),
+                Reconciled(),
+                untold(Granted("pipeline", OWNER, HERE)),
+                Passes(360),
+                Reconciled(),
+            ),
+            (
+                broad("Dana", OWNER, HERE, "critical"),
+                broad("pipeline", OWNER, HERE, "critical"),
+                gap("events", HERE),
+            ),
+            3,
         ),
         Scenario(
             PLAIN,
@@ -750,24 +771,30 @@ TABLE: dict[str, tuple[Scenario, ...]] = {
     ),
     "Exceptions and acceptance": (
         Scenario(
-            (ORDERS, excepting("broad-grant", OWNER, "2027-01-31")),
+            (ORDERS, OWNER_EXCEPTED),
             (Granted("orders", OWNER, HERE),),
             (suppressed(OWNER_HERE),),
         ),
         Scenario(
-            (ORDERS, excepting("broad-grant", OWNER, "2027-01-31")),
+            (ORDERS, OWNER_EXCEPTED),
             (Granted("orders", OWNER, HERE), Granted("orders", CONTRIBUTOR, HERE)),
             (suppressed(OWNER_HERE), broad("orders", CONTRIBUTOR, HERE, "high")),
             1,
         ),
         Scenario(
-            (ORDERS, excepting("broad-grant", OWNER, "2026-11-24T12:00:00Z")),
+            (ORDERS, OWNER_EXCEPTED),
+            (Granted("orders", OWNER, "rg-claims"), Granted("Dana", OWNER, HERE)),
+            (broad("orders", OWNER, "rg-claims", "high"), broad("Dana", OWNER, HERE, "critical")),
+            2,
+        ),
+        Scenario(
+            (ORDERS, Excepted("broad-grant", "orders", OWNER, HERE, "2026-11-24T12:00:00Z")),
             (Granted("orders", OWNER, HERE), Passes(180)),
             (OWNER_HERE,),
             1,
         ),
         Scenario(
-            (*PLAIN, excepting("missing-grant", SECRETS, "2027-01-31")),
+            (*PLAIN, Excepted("missing-grant", "orders", SECRETS, "kv-claims", YEAR_END)),
             (Recreated("orders"), Passes(6)),
             (RECREATED, suppressed(LACKS_VAULT), LEFT_VAULT),
             2,

@@ -169,6 +169,7 @@ class Stage:
                 "LAMI_POLICY": str(policy),
             }
         )
+        assert not settings.policy_faults, settings.policy_faults
         arm = AzureArm(settings.arm_endpoint, None, clock=lambda: self.now.timestamp())
         return assemble(settings, self._table, arm, (self.channel,), Watch(), self.clock, self.sleep)
 

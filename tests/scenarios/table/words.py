@@ -187,6 +187,28 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
+class Excepted:
+    """A policy that excepts what exactly one finding is about, until a day or a time."""
+
+    rule: str
+    who: str
+    role: str
+    scope: str
+    until: str
+
+    def __str__(self) -> str:
+        what = f"{self.role} on {self.scope} of {self.who}"
+        return f"a policy that excepts `{self.rule}` for {what} until {self.until}"
+
+    def act(self, stage: Stage) -> None:
+        whom = f'subject = "{stage.id(self.who)}"' if self.rule == "missing-grant" else ""
+        whom = whom or f'principal = "{stage.principal(self.who)}"'
+        stage.policy += f'[[exception]]\nrule = "{self.rule}"\n{whom}\nrole = "{self.role}"\n'
+        stage.policy += f'scope = "{stage.place(self.scope)}"\nreason = "planned"\nowner = "ops"\n'
+        stage.policy += f"until = {self.until}\n"
+
+
+@dataclass(frozen=True, slots=True)
 class Listed:
     """A policy that has somebody on its list of automation."""
 
