@@ -39,6 +39,7 @@ BENCHES: tuple[Bench, ...] = (
     Bench("teams", "from the event to the card in Teams"),
     Bench("storm", "very many events at once, served over HTTP"),
     Bench("reconcile", "baseline and reconcile of a large estate"),
+    Bench("detection", "false alarms of a month of ordinary changes, and misses of planted incidents"),
     Bench("timeline", "the first page of a long timeline"),
     Bench("sizes", "bytes of the page and of a card"),
     Bench("profile", "where a warm event's processor time goes"),

@@ -31,7 +31,8 @@ def bench(out: Output, name: tuple[str, ...], quick: bool) -> None:
 
     Each figure stands beside a floor, the least that the same effect costs, measured in the same run: only
     the ratio says something about another machine. Nothing leaves this machine; all of it takes
-    half an hour. Exits 0 whenever it could measure: an aim that is not met is shown, and is no error.
+    three quarters of an hour. Exits 0 whenever it could measure: an aim that is not met is shown, and is no
+    error.
 
     \b
     Example:

@@ -87,6 +87,8 @@ def decide_holder(
     if after is None:
         return None
     if look is not None:
+        # An event is of the app, and says nothing of its grants.
+        draft.looked = not isinstance(stimulus, Told)
         after = _see(after, stimulus, look, draft)
     after = _missing(_turns(state, after, draft), draft)
     return draft.seal(_failing(after, failed_runs))

@@ -78,6 +78,7 @@ def decide_principal(
         after = _stands(state, stimulus, draft)
     if after is None:
         return None
+    draft.looked = bool(sight.complete)  # One assignment says nothing of the others.
     heard = after
     after = _see(heard, stimulus, sight, draft)
     taking = isinstance(stimulus, Taken) and (book.version == 0 or bool(stimulus.reason))

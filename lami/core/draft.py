@@ -72,6 +72,7 @@ class Draft(Struct, dict=True):
     gate: str = ""
     seen_as: EntryKind = "observed"
     doubt: str = ""
+    looked: bool = False
     acceptances: dict[str, Acceptance] = field(default_factory=dict)
     observed: set[str] = field(default_factory=set)
     _lines: list[_Line] = field(default_factory=list)
@@ -145,7 +146,7 @@ class Draft(Struct, dict=True):
         book = replace(self.book, state=state, version=self.book.version + 1)
         founds = [f for d in self.rules.detectors for f in d.detect(book, self.rules.policy)]
         policy = self.rules.policy
-        settled = settle(self.book, founds, self.acceptances, policy, book.version, self.now)
+        settled = settle(self.book, founds, self.acceptances, policy, book.version, self.now, self.looked)
         self._wait(settled)
         self._report(settled)
         changed = [f.id for f in settled.findings.values() if f.revision == book.version]
@@ -207,7 +208,8 @@ class Draft(Struct, dict=True):
         there), so that neither a drift that began anew nor a policy that was changed leaves one waiting.
         """
         policy = self.rules.policy
-        graces = [found.since + policy.grace[found.rule] for found in settled.waiting]
+        # Where the grace has passed the re-check is due now, and is another than one that was made then.
+        graces = [max(found.since + policy.grace[found.rule], self.now) for found in settled.waiting]
         ends = [f.suppressed.until for f in settled.findings.values() if f.suppressed is not None]
         if graces:
             self._looks.append(OwedLook(_after(min(graces)), "grace"))

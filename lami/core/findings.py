@@ -64,8 +64,13 @@ def settle(
     policy: Policy,
     revision: int,
     now: datetime,
+    looked: bool = True,
 ) -> Settled:
-    """Compare what is found now with the findings a book has."""
+    """Compare what is found now with the findings a book has.
+
+    What has a grace opens only where all was `looked` at that it hangs on: a message, or an event of
+    something else, may come when the grace has passed, and before the re-check that sees that all is well.
+    """
     findings: dict[str, Finding] = {}
     opened: list[Finding] = []
     retold: list[Finding] = []
@@ -76,7 +81,8 @@ def settle(
     for found in founds:
         id = finding_id(book.subject, found)
         old = book.findings.get(id)
-        if old is None and now - found.since < policy.grace.get(found.rule, timedelta()):
+        grace = policy.grace.get(found.rule, timedelta())
+        if old is None and grace and not (looked and now - found.since >= grace):
             waiting.append(found)
             continue
         new = _finding(id, found, old, acceptances.get(id), policy, revision, now)

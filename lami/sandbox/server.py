@@ -25,7 +25,7 @@ from lami.sandbox.estate import Estate
 from lami.sandbox.events import Schema
 from lami.sandbox.faults import Fault, Faults, status_of
 from lami.sandbox.grid import Grid
-from lami.sandbox.model import Refused
+from lami.sandbox.model import Happening, Refused
 from lami.sandbox.pages import Pages
 from lami.sandbox.parts import Parts, Read
 from lami.sandbox.sinks import MailSink, TeamsSink, TopicSink
@@ -51,7 +51,8 @@ class Sandbox:
 
     `estate`, `directory`, `faults`, `grid` and the sinks `teams`, `topic`, `mail` are the same that the
     control API works on; `reads` is the log of requests to ARM and Graph. `scale` shortens Event Grid's retry
-    schedule.
+    schedule. `on_change` hears of every change besides, within the lock: for whoever delivers events by
+    hand.
     """
 
     def __init__(
@@ -64,10 +65,12 @@ class Sandbox:
         scale: float = 0.01,
         mail_port: int = 0,
         subscriptions: Sequence[str] = (),
+        on_change: Callable[[Happening], None] = lambda happening: None,
     ) -> None:
         self.grid = Grid(seed, now, scale=scale)
         self.faults = Faults(seed)
-        self.estate = Estate(seed, now, self.grid.publish, subscriptions)
+        self._on_change = on_change
+        self.estate = Estate(seed, now, self._happened, subscriptions)
         self.directory = Directory(self.estate)
         self.teams = TeamsSink(now)
         self.topic = TopicSink()
@@ -81,6 +84,10 @@ class Sandbox:
         self._mail_port = 0
         self._server: _Server | None = None
         self._ended = Event()
+
+    def _happened(self, happening: Happening) -> None:
+        self.grid.publish(happening)
+        self._on_change(happening)
 
     def start(self) -> None:
         """Bind the ports and begin to answer and deliver."""

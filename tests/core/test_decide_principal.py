@@ -435,8 +435,11 @@ def test_accepting_an_orphan_tolerates_that_assignment_and_no_later_one() -> Non
     assert not decision.book.findings
     again = make_assignment(created=at(450))
     book = principal_step(decision.book, told(A1, "delete", at(440), "event-2"), again, now=at(452)).book
-    book = principal_step(book, told(A1, time=at(451), id="event-3"), again, now=at(452)).book
-    (other,) = book.findings.values()
+    made = principal_step(book, told(A1, time=at(451), id="event-3"), again, now=at(452))
+    assert not made.book.findings
+    assert made.owed is not None
+    due = next(look.at for look in made.owed.looks if look.why == "grace")
+    (other,) = principal_step(made.book, AGAIN, again, complete=[SUB], now=due).book.findings.values()
     assert other.id != finding.id
 
 

@@ -115,6 +115,18 @@ def test_ids_tell_rule_subject_and_drift_apart() -> None:
 # --- grace -----------------------------------------------------------------------------------------
 
 
+def test_what_has_a_grace_opens_only_by_a_look() -> None:
+    """A message that comes when the grace is over waits for the re-check; what is open stays open."""
+    book, left = Book(SUBJECT, PrincipalState()), found("a", "orphaned-assignment", since=at(-9999))
+    told = settle(book, (left, found("b")), {}, policy(), 1, NOW, looked=False)
+    assert (ids(told.opened), [waiting.key for waiting in told.waiting]) == ({"b"}, ["a"])
+    seen = settle(book, (left,), {}, policy(), 1, NOW, looked=True)
+    after = settle(
+        Book(SUBJECT, PrincipalState(), findings=seen.findings), (left,), {}, policy(), 2, NOW, looked=False
+    )
+    assert ids(seen.opened) == ids(tuple(after.findings.values())) == {"a"}
+
+
 def test_grace_is_over_exactly_when_it_is_over() -> None:
     """Drift waits until it has stood for the whole grace, from when it began."""
     drift = found(rule="orphaned-assignment", since=at(-100))

@@ -174,7 +174,7 @@ class FindingsMachine(RuleBasedStateMachine):
         self.steps += 1
         loaded = self.books.load(SUBJECT)
         before = loaded.book
-        draft = Draft(before, cause(f"step-{self.steps}"), self.rules, self.now)
+        draft = Draft(before, cause(f"step-{self.steps}"), self.rules, self.now, looked=True)
         for id, acceptance in acceptances.items():
             draft.accept(before.findings[id], acceptance)
         decision = draft.seal(PrincipalState())
