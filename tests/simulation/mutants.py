@@ -383,7 +383,7 @@ MUTANTS: tuple[Mutant, ...] = (
         (("draft.seal_note()", "draft.seal(loaded.book.state)"),),
         "fail",
         wide=True,
-        seed=22,
+        seed=787,
     ),
     Mutant(
         "a channel that is down is forgotten",
