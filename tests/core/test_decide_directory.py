@@ -8,8 +8,8 @@ import pytest
 
 from lami.core import digests
 from lami.core.decide_principal import Sight, decide_principal
-from lami.core.model import Book, Decision, PrincipalState, Said, Standing
-from lami.core.stimuli import DirectorySaid
+from lami.core.model import Book, Decision, PrincipalState, RoleAssignment, Said, Standing
+from lami.core.stimuli import Again, DirectorySaid
 from tests.core.builders import (
     CONTRIBUTOR,
     NOW,
@@ -42,21 +42,29 @@ def state(book: Book) -> PrincipalState:
     return book.state
 
 
+def denied_twice(book: Book, *shown: RoleAssignment) -> Decision:
+    """Denied twice, and what the re-check then decides that lists its grants: only that one opens orphans."""
+    said = asked(asked(book, "denied", NOW).book, "denied", at(3_600))
+    assert said.owed is not None
+    (due,) = [look.at for look in said.owed.looks if look.why == "grace"]
+    return principal_step(said.book, Again("due-1", cause("asked")), *shown, complete=[SUB], now=due)
+
+
 def gone() -> Book:
     """A principal that was denied twice, and holds something."""
-    once = asked(make_principal(make_grant()), "denied", NOW).book
-    return asked(once, "denied", at(3_600)).book
+    return denied_twice(make_principal(make_grant()), make_assignment()).book
 
 
 def test_denied_twice_opens_an_orphan() -> None:
-    """The first denial is a line of the timeline, the second a finding: it has stood an hour, and is told."""
+    """The first denial is a line of the timeline. The second has a look at once, which opens it and tells."""
     first = asked(make_principal(make_grant()), "denied", NOW)
     assert first.book.findings == {}
     assert "asked about once more" in first.entries[0].text
-    second = asked(first.book, "denied", at(3_600))
+    assert [entry.kind for entry in asked(first.book, "denied", at(3_600)).entries] == ["reconciled"]
+    second = denied_twice(make_principal(make_grant()), make_assignment())
     assert only_finding(second).rule == "orphaned-assignment"
     assert only_finding(second).status == "open"
-    assert [entry.kind for entry in second.entries] == ["reconciled", "opened"]
+    assert [entry.kind for entry in second.entries] == ["opened"]
     assert second.owed is not None
     assert [alert.finding for alert in second.owed.alerts] == list(second.book.findings)
 
@@ -96,13 +104,17 @@ def test_what_it_is_granted_while_gone_is_not_folded() -> None:
     assignment = make_assignment("a2", scope=workflow(), created=at(3_700))
     decision = principal_step(gone(), told(assignment.id, time=at(3_700)), assignment, now=at(3_700))
     assert assignment.access.key not in state(decision.book).terms
-    assert len(decision.book.findings) == 2
+    assert decision.owed is not None
+    assert [look.why for look in decision.owed.looks] == ["grace"]
+    again = Again("due-2", cause())
+    both = principal_step(decision.book, again, make_assignment(), assignment, complete=[SUB], now=at(3_702))
+    assert len(both.book.findings) == 2
 
 
 def test_who_carries_it_is_not_the_directorys_to_say() -> None:
     """A carried identity that is gone stays carried, and what is narrow stays folded."""
     book = make_principal(make_grant(), carriers=[make_carrier()])
-    decision = asked(asked(book, "denied", NOW).book, "denied", at(3_600))
+    decision = denied_twice(book, make_assignment())
     after = state(decision.book)
     assert [carrier.carries for carrier in after.carriers.values()] == [True]
     assert all(term.expected for term in after.terms.values())
@@ -131,7 +143,7 @@ def gone_standing() -> Standing:
 def test_a_broad_grant_of_a_principal_that_is_gone_is_both() -> None:
     """Both things are wrong with it; taking it away mends both."""
     book = make_principal(make_grant(role=CONTRIBUTOR))
-    decision = asked(asked(book, "denied", NOW).book, "denied", at(3_600))
+    decision = denied_twice(book, make_assignment(role=CONTRIBUTOR))
     assert {finding.rule for finding in decision.book.findings.values()} == {
         "broad-grant",
         "orphaned-assignment",

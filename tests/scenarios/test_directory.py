@@ -58,7 +58,7 @@ class Estate:
         return reconcile_now(self.lami)
 
     def wait(self, time: timedelta) -> int:
-        """Time passes, and the walker does what is due: what the directory says, then the look that opens it."""
+        """Time passes, and the walker does what is due: asks the directory, then looks at what that says."""
         self.clock.move(time.total_seconds())
         done = self.lami.service.walk()
         self.clock.move(2)
