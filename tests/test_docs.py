@@ -17,7 +17,7 @@ from lami.blindspots import BLIND_SPOTS
 from lami.cli import exits
 from lami.cli.root import lami as root
 from lami.core.model import Acceptance, Actor, Cause, Entry
-from lami.core.policy import CHANNELS, KNOWN_RULES, RULES, parse
+from lami.core.policy import CHANNELS, RULES, parse
 from lami.core.shapes import entry_json, finding_json
 from lami.detectors import DETECTORS
 from lami.errors import BadSettings
@@ -131,7 +131,7 @@ def test_packaged_values_are_documented() -> None:
 def test_rules_and_channels_are_documented() -> None:
     """The policy's section names every rule, those that detect something first, and every channel."""
     named = coded(own("Policy").partition("`RULE` is one of")[2])
-    assert named == list(KNOWN_RULES)
+    assert named == list(RULES)
     assert set(CHANNELS) <= set(coded(own("Policy").partition("Channels are")[2]))
 
 

@@ -11,7 +11,7 @@ from lami.cli.exits import DRIFT, FailOn, drifted, fail_on
 from lami.cli.opening import opened
 from lami.cli.output import Columns, Output, output_options
 from lami.core.model import SEVERITIES, Finding
-from lami.core.policy import KNOWN_RULES
+from lami.core.policy import RULES
 from lami.core.shapes import finding_json, time_json
 from lami.errors import Permanent
 from lami.queries import FindingQuery
@@ -53,7 +53,7 @@ def findings() -> None:
     "--rule",
     "rules",
     multiple=True,
-    type=click.Choice(KNOWN_RULES),
+    type=click.Choice(RULES),
     metavar="RULE",
     help="Such as broad-grant.",
 )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 ANY = "*"
-"""Stands in a host's name for a part that an expression makes when the workflow runs."""
+"""Persisting in a host's name for a part that an expression makes when the workflow runs."""
 
 
 class Target(Struct, frozen=True):

@@ -11,6 +11,8 @@ The rules:
   them is granted it. A principal that has not been heard yet lacks nothing: not known is not absent.
 - How many runs of a workflow have failed is noted while access is missing, as it was counted when somebody
   looked; where nobody could count, the last count stands.
+- An identity that is on for nothing is noted (`lami.core.ungranted`), and one that is carried across borders
+  (`lami.core.sharing`): what stood when the baseline was taken is no news, what is accepted is expected.
 - What its workflow definition shows (`lami.core.posture`) is replaced by a look that is believed. Accepting
   a finding on it makes the places that the finding names expected.
 - Accepting an `identity-churn` moves the baseline to the identities observed. Accepting a `missing-grant`
@@ -19,12 +21,12 @@ The rules:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from msgspec.structs import replace
 
-from lami.core import belief, naming, posture, terms
+from lami.core import belief, naming, persisting, posture, sharing, terms, ungranted
 from lami.core.draft import Draft, Rules
 from lami.core.ids import ResourceId
 from lami.core.messages import carried, holder_subject
@@ -90,8 +92,9 @@ def decide_holder(
         # An event is of the app, and says nothing of its grants.
         draft.looked = not isinstance(stimulus, Told)
         after = _see(after, stimulus, look, draft)
-    after = _missing(_turns(state, after, draft), draft)
-    return draft.seal(_failing(after, failed_runs))
+    after = _failing(_missing(_turns(state, after, draft), draft), failed_runs)
+    after = ungranted.judged(after, rules.watched, stimulus.cause, now)
+    return draft.seal(sharing.judged(after, stimulus.cause, now))
 
 
 # --- looks -----------------------------------------------------------------------------------------
@@ -182,9 +185,8 @@ def _shown(
         seen=belief.latest(state.seen, at),
         created=shown.created,
         gone_at=None,
-        owner=next(
-            (v for k, v in shown.tags.items() if k.lower() == draft.rules.policy.owner_tag.lower()), ""
-        ),
+        owner=_tag(shown, draft.rules.policy.owner_tag),
+        environment=_tag(shown, draft.rules.policy.environment_tag),
         oddity=shown.oddity,
         # A principal that was carried before is there again; what is new was never heard of.
         systems=state.systems + (bool(shown.system) and shown.system not in state.granted),
@@ -230,6 +232,11 @@ def _say_posture(before: HolderState, after: HolderState, draft: Draft) -> None:
 def _some(parts: tuple[Part, ...]) -> str:
     more = (f"{len(parts) - 5} more",) if len(parts) > 5 else ()
     return naming.listed((*map(posture.words, parts[:5]), *more))
+
+
+def _tag(shown: IdentityHolder, name: str) -> str:
+    """What a tag says, whose name may be written in any case; empty where there is none."""
+    return next((value for key, value in shown.tags.items() if key.lower() == name.lower()), "")
 
 
 def _touched(stimulus: Stimulus, draft: Draft, outcome: str) -> None:
@@ -288,7 +295,10 @@ def _attaches(state: HolderState, said: Attaches, draft: Draft) -> HolderState |
     before = state.users.get(said.app.key)
     if before is not None and said.version <= before.version:
         return None
-    after = replace(state, users={**state.users, said.app.key: User(said.app, said.version, said.attaches)})
+    after = replace(
+        state,
+        users={**state.users, said.app.key: User(said.app, said.version, said.attaches, said.environment)},
+    )
     if before is None or before.attaches != said.attaches:
         verb = "uses" if said.attaches else "no longer uses"
         draft.say("observed", f"{naming.holder_name(said.app)} {verb} {draft.name}")
@@ -323,6 +333,10 @@ def _accepted(state: HolderState, stimulus: Accepted, draft: Draft) -> HolderSta
         return state
     if finding.rule == "identity-churn":
         return _baselined(state)
+    if finding.rule == ungranted.RULE:
+        return replace(state, ungranted=persisting.accept(state.ungranted))
+    if finding.rule == sharing.RULE:
+        return replace(state, shared=persisting.accept(state.shared))
     if finding.rule in posture.RULES:
         return posture.accept(state, finding.places)
     key = finding.key.split("|")[0]
@@ -344,7 +358,13 @@ def _taken_anew(state: HolderState, stimulus: Taken, draft: Draft) -> HolderStat
         for principal in carried(state, draft.rules.watched):
             draft.tell("carries", Subject("principal", principal))
     draft.say("accepted", f"the baseline was taken anew: {stimulus.reason}", after=_words(state.observed))
-    return posture.accept_all(_baselined(replace(state, terms=expected)))
+    after = replace(
+        state,
+        terms=expected,
+        ungranted=persisting.accept(state.ungranted),
+        shared=persisting.accept(state.shared),
+    )
+    return posture.accept_all(_baselined(after))
 
 
 def _baselined(state: HolderState) -> HolderState:
@@ -362,6 +382,8 @@ def _turns(before: HolderState, state: HolderState, draft: Draft) -> HolderState
     if changed:
         _tell_turned(before, state, draft)
         _tell_users(state, draft)
+    if state.environment != before.environment and before.known:
+        _tell_identities((each.identity for each in state.observed.attached), draft)
     if state.owner != before.owner and before.known:
         for principal in carries:
             draft.tell("carries", Subject("principal", principal))
@@ -378,9 +400,13 @@ def _tell_turned(before: HolderState, state: HolderState, draft: Draft) -> None:
         draft.tell("carries", Subject("principal", principal))
     was = {a.identity.key: a.identity for a in before.observed.attached}
     now = {a.identity.key: a.identity for a in state.observed.attached}
-    for key in sorted(was.keys() ^ now.keys()):
-        identity = now.get(key) or was[key]
-        if identity.subscription in watched:
+    _tell_identities([now.get(key) or was[key] for key in sorted(was.keys() ^ now.keys())], draft)
+
+
+def _tell_identities(identities: Iterable[ResourceId], draft: Draft) -> None:
+    """Tell identities whether they are attached, and what the app is that attaches them."""
+    for identity in identities:
+        if identity.subscription in draft.rules.watched:
             draft.tell("attached", holder_subject(identity))
 
 

@@ -37,7 +37,7 @@ def compose(book: Book, owed: OwedMessage, cause: Cause, watched: frozenset[str]
         return Carries(me, state.kind, state.owner, apps(state), book.version, carries, terms, cause)
     if owed.kind == "attached":
         attaches = any(a.identity.key == owed.to.key for a in state.observed.attached)
-        return Attaches(me, book.version, attaches, cause)
+        return Attaches(me, book.version, attaches, cause, state.environment)
     mine = state.granted.get(state.observed.system)
     heard = not state.observed.system or (mine is not None and mine.version > 0)
     grants = mine.grants if mine else ()

@@ -379,11 +379,12 @@ class IdentityNews(Struct, frozen=True):
 
 
 class User(Struct, frozen=True):
-    """What a user-assigned identity knows of an app: whether it attaches the identity now."""
+    """What a user-assigned identity knows of an app: whether it attaches it, and the app's environment."""
 
     app: ResourceId
     version: int
     attaches: bool
+    environment: str = ""
 
 
 class Carried(Struct, frozen=True):
@@ -417,6 +418,19 @@ class Posture(Struct, frozen=True):
     accepted: frozenset[str] = frozenset()
 
 
+class Persisting(Struct, frozen=True):
+    """What a rule objects to for as long as it stands (`lami.core.persisting`): places, since when and why.
+
+    Of the places, `stood` are those that stood when the baseline was taken, `accepted` those expected.
+    """
+
+    places: frozenset[str] = frozenset()
+    since: datetime | None = None
+    cause: Cause | None = None
+    stood: frozenset[str] = frozenset()
+    accepted: frozenset[str] = frozenset()
+
+
 class HolderState(Struct, frozen=True):
     """What is held of an identity holder.
 
@@ -425,7 +439,8 @@ class HolderState(Struct, frozen=True):
     `based` is the time of the state that the baseline was taken of.
     `gone_at` is the time of a believed absence. `deleted_since` says that a delete was told or seen since
     the baseline last moved. `granted` has what each principal it ever carried last said. `systems` counts
-    the system identities that it has had.
+    the system identities that it has had. `environment` is the tag that the policy names; `ungranted` says
+    that its identity is on for nothing, `shared` across which borders apps share it.
     """
 
     kind: HolderKind = "logicApp"
@@ -439,9 +454,12 @@ class HolderState(Struct, frozen=True):
     gone_at: datetime | None = None
     deleted_since: bool = False
     owner: str = ""
+    environment: str = ""
     oddity: str = ""
     systems: int = 0
     failed_runs: FailedRuns | None = None
+    ungranted: Persisting = Persisting()
+    shared: Persisting = Persisting()
     baseline: Carried = Carried()
     observed: Carried = Carried()
     churned_at: datetime | None = None

@@ -8,7 +8,7 @@ lengths, however many wildcards there are.
 from __future__ import annotations
 
 ANYTHING = "\0"
-"""Stands in an operation for what a `*` stands for. No pattern names it, so only a wildcard covers it."""
+"""Persisting in an operation for what a `*` stands for. No pattern names it, so only a wildcard covers it."""
 
 
 def matches(pattern: str, operation: str) -> bool:

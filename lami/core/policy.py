@@ -25,21 +25,17 @@ RULES: tuple[str, ...] = (
     "broad-grant",
     "orphaned-assignment",
     "missing-grant",
+    "condition-weakened",
+    "role-widened",
     "secret-authentication",
     "unsecured-secret",
     "dangling-identity",
     "audience-mismatch",
-    "condition-weakened",
-    "role-widened",
+    "ungranted-identity",
+    "shared-identity",
     "lami-gap",
 )
-"""The rules that detect something today."""
-KNOWN_RULES: tuple[str, ...] = (
-    *RULES,
-    "shared-identity",
-    "ungranted-identity",
-)
-"""The rules of the public contract: a policy may speak of one before it detects anything."""
+"""All rules, each detected by one file of `lami.detectors`."""
 CHANNELS: tuple[str, ...] = ("console", "email", "event-grid", "sentinel", "teams", "webhook")
 
 _REQUIRED = ("rule", "reason", "owner", "until")
@@ -75,6 +71,8 @@ _IDS = ("scope", "assignment")
 _WORDED = ("rule", "reason", "owner", *_BINDING)
 _AUTOMATION = ("created-by", "name", "reason", "grants")
 _NOBODY = "00000000-0000-0000-0000-000000000000"
+
+_WATCH = ("principals", "new-grants", "owner-tag", "environment-tag")
 
 Principals = Literal["all", "holders"]
 NewGrants = Literal["record", "alert"]
@@ -176,6 +174,7 @@ class Policy(Struct, frozen=True):
     watch_principals: Principals = "all"
     new_grants: NewGrants = "record"
     owner_tag: str = "owner"
+    environment_tag: str = "environment"
     grace: Mapping[str, timedelta] = field(default_factory=dict)
     broad: Mapping[str, Mapping[str, Severity]] = field(default_factory=dict)
     severities: Mapping[str, Severity] = field(default_factory=dict)
@@ -290,19 +289,21 @@ class _Reader(Struct, frozen=True):
     def policy(self, file: Mapping[str, object]) -> Policy:
         """The policy of a whole file; worth something only while there are no faults."""
         self.table("table", file, _TABLES)
-        watch = self.table("[watch]", file.get("watch", {}), ("principals", "new-grants", "owner-tag"))
+        watch = self.table("[watch]", file.get("watch", {}), _WATCH)
         principals = self.choice("[watch] principals", watch.get("principals", "all"), _PRINCIPALS)
         new_grants = self.choice("[watch] new-grants", watch.get("new-grants", "record"), _NEW_GRANTS)
-        grace = self.table("[grace]", file.get("grace", {}), KNOWN_RULES)
+        grace = self.table("[grace]", file.get("grace", {}), RULES)
         broad = self.table("[broad]", file.get("broad", {}), POWERS)
-        severities = self.table("[severity]", file.get("severity", {}), KNOWN_RULES)
+        severities = self.table("[severity]", file.get("severity", {}), RULES)
         if "broad-grant" in severities:
             self.fault("[severity] broad-grant", "its severities stand in [broad], by class and scope")
-        routes = self.table("[routes]", file.get("routes", {}), (*SEVERITIES, *KNOWN_RULES))
+        routes = self.table("[routes]", file.get("routes", {}), (*SEVERITIES, *RULES))
         return Policy(
             watch_principals=principals or "all",
             new_grants=new_grants or "record",
             owner_tag=self.text("[watch] owner-tag", watch.get("owner-tag", "owner")) or "owner",
+            environment_tag=self.text("[watch] environment-tag", watch.get("environment-tag", "environment"))
+            or "environment",
             grace=self.each("[grace]", grace, self.duration),
             broad=self.each("[broad]", broad, self.line),
             severities=self.each("[severity]", severities, self.severity),
@@ -381,7 +382,7 @@ class _Reader(Struct, frozen=True):
         everything = table.get("all", False)
         if not isinstance(everything, bool):
             self.fault(f"{place} all", "is neither true nor false")
-        rule = self.choice(f"{place} rule", given["rule"], KNOWN_RULES) if "rule" in given else None
+        rule = self.choice(f"{place} rule", given["rule"], RULES) if "rule" in given else None
         if rule is not None:
             self.bound(place, rule, table, wide=everything is not False)
         self.bindings(place, given)

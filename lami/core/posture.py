@@ -2,8 +2,9 @@
 
 A *place* is one part of a definition that a rule objects to, by its key. The rules:
 
-- What stands when the definition is first seen, with the baseline or later, is *stood*: listed, and nobody
-  is alerted. So is what an app had when it was deleted, should it come back: a redeploy is no news.
+- What stands when the baseline is taken, or when the definition of an app that is held already is first seen,
+  is *stood*: listed, and nobody is alerted. So is what an app had when it was deleted, should it come back: a
+  redeploy is no news.
 - What an operator accepts is *accepted*: no finding, until it is gone and comes back.
 - Whatever else comes up is new.
 
@@ -20,6 +21,7 @@ from msgspec.structs import replace
 
 from lami.core.ids import ResourceId, digest
 from lami.core.model import Cause, Definition, HolderState, Part
+from lami.core.persisting import TAKING
 
 SECRET_AUTHENTICATION = "secret-authentication"  # noqa: S105 - a rule's name
 UNSECURED_SECRET = "unsecured-secret"  # noqa: S105 - a rule's name
@@ -59,13 +61,15 @@ def looked_at(
 ) -> HolderState:
     """The state after a look that is believed: `after` in all but its posture, with what the look showed.
 
-    A look that shows no definition leaves the one that is held.
+    A look that shows no definition leaves the one that is held. That of an app which came after the baseline
+    is news, whole.
     """
     held = before.posture
     if shown is not None and shown != held.shown:
         held = replace(held, shown=shown, since=now, cause=cause)
     keys = _keys(judged(replace(after, posture=held)))
-    stood = keys if before.posture.shown is None else held.stood & keys
+    first = before.posture.shown is None and (before.known or cause.operation == TAKING)
+    stood = keys if first else held.stood & keys
     return replace(after, posture=replace(held, stood=stood, accepted=held.accepted & keys))
 
 

@@ -33,12 +33,24 @@ def create_assignment(principal: str, access: Access) -> str:
 
 def assign_system_identity(app: ResourceId) -> str:
     """Switch an app's system-assigned identity on."""
-    return _assign(app, "[system]" if _is_slot(app) else "--system-assigned")
+    return _identity("assign", app, "[system]" if _is_slot(app) else "--system-assigned")
 
 
 def attach_identity(app: ResourceId, identity: ResourceId) -> str:
     """Attach a user-assigned identity to an app."""
-    return _assign(app, *(() if _is_slot(app) else ("--user-assigned",)), identity.text)
+    return _identity("assign", app, *(() if _is_slot(app) else ("--user-assigned",)), identity.text)
+
+
+def remove_system_identity(app: ResourceId) -> str:
+    """Switch an app's system-assigned identity off."""
+    return _identity("remove", app, "[system]" if _is_slot(app) else "--system-assigned")
+
+
+def own_identity(app: ResourceId) -> ResourceId:
+    """The user-assigned identity that an app might have to itself, beside it: `id-` and its name."""
+    beside = f"/subscriptions/{app.subscription}/resourceGroups/{app.resource_group}"
+    name = f"{app.parent.name}-{app.name}" if _is_slot(app) else app.name
+    return ResourceId(f"{beside}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id-{name}")
 
 
 def create_identity(identity: ResourceId) -> str:
@@ -46,12 +58,12 @@ def create_identity(identity: ResourceId) -> str:
     return _line("az", "identity", "create", *_at(identity))
 
 
-def _assign(app: ResourceId, *what: str) -> str:
+def _identity(verb: str, app: ResourceId, *what: str) -> str:
     if _is_slot(app):
         slot = (*_at(app.parent), *_option("--slot", app.name))
-        return _line("az", "functionapp", "identity", "assign", *slot, "--identities", *what)
+        return _line("az", "functionapp", "identity", verb, *slot, "--identities", *what)
     group = ("logicapp",) if app.type == "microsoft.web/sites" else ("logic", "workflow")
-    return _line("az", *group, "identity", "assign", *_at(app), *what)
+    return _line("az", *group, "identity", verb, *_at(app), *what)
 
 
 def _is_slot(app: ResourceId) -> bool:

@@ -109,12 +109,13 @@ class Grants(Struct, frozen=True):
 
 
 class Attaches(Struct, frozen=True):
-    """An app tells a user-assigned identity that it attaches it, or no longer does."""
+    """An app tells a user-assigned identity that it attaches it, or no longer does; and its environment."""
 
     app: ResourceId
     version: int
     attaches: bool
     cause: Cause
+    environment: str = ""
     gate: str = ""
 
 

@@ -11,6 +11,8 @@ from lami.detectors.missing_grant import MissingGrant
 from lami.detectors.orphaned_assignment import OrphanedAssignment
 from lami.detectors.role_widened import RoleWidened
 from lami.detectors.secret_authentication import SecretAuthentication
+from lami.detectors.shared_identity import SharedIdentity
+from lami.detectors.ungranted_identity import UngrantedIdentity
 from lami.detectors.unsecured_secret import UnsecuredSecret
 
 DETECTORS: tuple[Detector, ...] = (
@@ -23,6 +25,8 @@ DETECTORS: tuple[Detector, ...] = (
     UnsecuredSecret(),
     DanglingIdentity(),
     AudienceMismatch(),
+    UngrantedIdentity(),
+    SharedIdentity(),
     RoleWidened(),
     LamiGap(),
 )

@@ -178,9 +178,7 @@ def _attached_anew(identity: ResourceId, state: HolderState) -> Iterator[str]:
 
 def _survivor(app: ResourceId) -> tuple[str, str]:
     """A user-assigned identity beside the app, and the app bound to it."""
-    group = f"/subscriptions/{app.subscription}/resourceGroups/{app.resource_group}"
-    own = app.parent.name if app.type.endswith("/slots") else app.name
-    identity = ResourceId(f"{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id-{own}")
+    identity = remedy.own_identity(app)
     return remedy.create_identity(identity), remedy.attach_identity(app, identity)
 
 

@@ -11,7 +11,7 @@ from flask import Blueprint, Response, jsonify, request
 from msgspec.structs import replace
 
 from lami.core.model import SEVERITIES, Entry, EntryKind, Finding, Status
-from lami.core.policy import KNOWN_RULES
+from lami.core.policy import RULES
 from lami.core.shapes import entry_json, finding_json, time_json
 from lami.core.timeline import Query as TimelineQuery
 from lami.queries import FindingQuery, Queries, recency
@@ -72,7 +72,7 @@ def _findings(lami: Lami) -> Response:
     given = Parameters(request.args)
     query = FindingQuery(
         statuses=given.some_of("status", STATUSES),
-        rules=given.some_of("rule", KNOWN_RULES),
+        rules=given.some_of("rule", RULES),
         severities=given.some_of("severity", SEVERITIES),
         subject=given.text("subject"),
         since=given.time("from"),

@@ -11,7 +11,7 @@ from flask import Blueprint, Flask, Response, jsonify, request
 
 from lami import __version__
 from lami.core.model import SEVERITIES
-from lami.core.policy import KNOWN_RULES
+from lami.core.policy import RULES
 from lami.web import webhook
 from lami.web.api import KINDS, LONGEST_REASON, STATUSES
 from lami.web.health import OUTCOMES
@@ -138,7 +138,7 @@ _PATHS: Json = {
             "summary": "The page, for people",
             "parameters": [
                 _query("status", _words(*STATUSES, "any"), "Findings of this status; open ones if left out"),
-                _query("rule", _words(*KNOWN_RULES), "Findings of this rule"),
+                _query("rule", _words(*RULES), "Findings of this rule"),
                 _query("severity", _words(*SEVERITIES), "Findings of this severity"),
                 _query("subject", _TEXT, "What names this text"),
                 _query("days", {"type": "integer", "enum": list(SPANS), "default": USUAL}, "Of the timeline"),
@@ -156,7 +156,7 @@ _PATHS: Json = {
             "summary": "Findings, those that opened last first",
             "parameters": [
                 _query("status", _some(_words(*STATUSES)), "Any of these; the parameter may be repeated"),
-                _query("rule", _some(_words(*KNOWN_RULES)), "Any of these rules"),
+                _query("rule", _some(_words(*RULES)), "Any of these rules"),
                 _query("severity", _some(_words(*SEVERITIES)), "Any of these severities"),
                 _query("subject", _TEXT, "The id or the name of the subject or of its holder, case-blind"),
                 _FROM,
@@ -266,7 +266,7 @@ _WEBHOOK: Json = {
 _SCHEMAS: Json = {
     "Finding": _object(
         id=_TEXT,
-        rule=_words(*KNOWN_RULES),
+        rule=_words(*RULES),
         severity=_words(*SEVERITIES),
         status=_words(*STATUSES),
         subject=_ref("Subject"),

@@ -18,7 +18,7 @@ from lami.channels import wording
 from lami.channels.channel import Alert
 from lami.channels.text import shown
 from lami.core.model import SEVERITIES, Cause, Entry, EntryKind, Finding, Severity, Status
-from lami.core.policy import KNOWN_RULES
+from lami.core.policy import RULES
 from lami.core.timeline import Query
 from lami.queries import FindingQuery
 from lami.web.api import STATUSES
@@ -125,7 +125,7 @@ def _filter(given: Parameters) -> Filter:
     asked = Filter(
         status=next((one for one in STATUSES if one == status), None),
         every_status=status == "any",
-        rule=given.one_of("rule", KNOWN_RULES) or "",
+        rule=given.one_of("rule", RULES) or "",
         severity=given.one_of("severity", SEVERITIES),
         subject=given.text("subject"),
         days=int(given.one_of("days", tuple(map(str, SPANS))) or USUAL),
@@ -147,7 +147,7 @@ def _shown(lami: Lami, wanted: Filter) -> Mapping[str, object]:
         "total": sum(checkup.health.open.values()),
         "severities": SEVERITIES,
         "statuses": STATUSES,
-        "rules": KNOWN_RULES,
+        "rules": RULES,
         "spans": SPANS,
         "wanted": wanted,
         "cards": [card(finding) for finding in findings[:CARDS]],

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lami.core.ids import ResourceId
 from lami.core.model import SEVERITIES, Cause, FindingSubject, Found, Severity
-from lami.core.policy import CHANNELS, EXACT, KNOWN_RULES, RULES, Automation, Policy, duration, parse, worst
+from lami.core.policy import CHANNELS, EXACT, RULES, Automation, Policy, duration, parse, worst
 from lami.core.roles import POWERS
 from lami.errors import BadSettings
 
@@ -49,7 +49,9 @@ def test_the_packaged_policy() -> None:
     policy = laid()
     assert policy == parse(PACKAGED, PACKAGED)
     assert (policy.watch_principals, policy.new_grants, policy.owner_tag) == ("all", "record", "owner")
-    assert policy.grace == {rule: timedelta(minutes=5) for rule in ("orphaned-assignment", "missing-grant")}
+    assert policy.grace == {
+        rule: timedelta(minutes=5) for rule in ("orphaned-assignment", "missing-grant", "ungranted-identity")
+    }
     assert policy.exceptions == ()
     assert policy.routes == {}
 
@@ -106,9 +108,13 @@ def test_a_key_left_out_keeps_the_packaged_value() -> None:
         '[watch]\nprincipals = "holders"\n[grace]\nmissing-grant = "0s"\n[severity]\nmissing-grant = "info"'
     )
     assert (policy.watch_principals, policy.owner_tag) == ("holders", "owner")
-    assert policy.grace == {"orphaned-assignment": timedelta(minutes=5), "missing-grant": timedelta()}
+    assert policy.grace == {
+        "orphaned-assignment": timedelta(minutes=5),
+        "missing-grant": timedelta(),
+        "ungranted-identity": timedelta(minutes=5),
+    }
     assert (policy.severity("missing-grant"), policy.severity("identity-churn")) == ("info", "high")
-    assert policy.severity("shared-identity") == "medium"
+    assert policy.severity("a rule without a line") == "medium"
 
 
 def about(rule: str, detail: Mapping[str, str] = DETAIL, subject: str = PRINCIPAL.lower()) -> Found:
@@ -207,7 +213,7 @@ def test_an_exception_ends() -> None:
     assert not covered(laid(EXCEPTION.replace("2027-01-31", "1999-12-31")), found)
 
 
-@pytest.mark.parametrize("rule", KNOWN_RULES)
+@pytest.mark.parametrize("rule", RULES)
 def test_what_makes_an_exception_exact_must_be_named(rule: str) -> None:
     """Left out, it matches what nobody meant; only `all = true` says that it is meant."""
     rest = f'[[exception]]\nrule = "{rule}"\nreason = "r"\nowner = "o"\nuntil = 2027-01-31\n'
@@ -428,9 +434,9 @@ def test_worst(severities: list[Severity]) -> None:
 
 def test_every_rule_of_the_contract_is_known() -> None:
     """A policy may speak of every rule, whether or not it detects something yet."""
-    assert set(RULES) <= set(KNOWN_RULES)
-    assert EXACT.keys() == set(KNOWN_RULES)
-    for rule in KNOWN_RULES:
+    assert set(RULES) <= set(RULES)
+    assert EXACT.keys() == set(RULES)
+    for rule in RULES:
         assert laid(f'[routes]\n{rule} = ["teams"]\n[grace]\n{rule} = "1s"').grace[rule] == timedelta(
             seconds=1
         )

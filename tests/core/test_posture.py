@@ -7,8 +7,9 @@ from msgspec.structs import replace
 
 from lami.core import posture
 from lami.core.digests import of_book, of_holder
-from lami.core.model import Absent, Book, Definition, HolderState, IdentityHolder, Part
-from lami.core.stimuli import Accepted
+from lami.core.model import Absent, Book, Cause, Definition, HolderState, IdentityHolder, Part
+from lami.core.persisting import TAKING
+from lami.core.stimuli import Accepted, Taken
 from lami.detectors import DETECTORS
 from tests.core.builders import (
     P1,
@@ -111,12 +112,20 @@ def test_a_connector_without_an_identity_to_use_is_no_finding() -> None:
 
 
 def test_what_stands_at_first_is_listed() -> None:
-    """At first sight findings open, nobody is owed an alert, and the timeline says why."""
-    decision = holder_step(make_holder(), told(workflow()), app(A, LEAK))
+    """With the baseline findings open, nobody is owed an alert, and the timeline says why."""
+    taking = Taken("1", Cause("take-1", TAKING, at(0)))
+    decision = holder_step(make_holder(), taking, app(A, LEAK))
     assert {finding.status for finding in decision.book.findings.values()} == {"open"}
     assert decision.owed is not None
     assert decision.owed.alerts == ()
     assert texts(decision).count("listed, nobody is alerted") == 2
+
+
+def test_what_an_app_brings_that_came_after_the_baseline_is_told() -> None:
+    """Somebody made it so, just now."""
+    decision = holder_step(make_holder(), told(workflow()), app(A, LEAK))
+    assert decision.owed is not None
+    assert len(decision.owed.alerts) == 2
 
 
 def test_a_new_place_is_told_and_one_less_is_not() -> None:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from lami.channels.channel import Alert
 from lami.core.model import SEVERITIES, Actor, Cause, Finding, FindingSubject
-from lami.core.policy import KNOWN_RULES
+from lami.core.policy import RULES
 from tests.properties.texts import hostile
 
 LINK = "https://lami.contoso.example/"
@@ -39,7 +39,7 @@ subjects = st.builds(
 findings = st.builds(
     Finding,
     id=st.one_of(hostile, st.text("0123456789abcdef", min_size=16, max_size=16).map("f-".__add__)),
-    rule=st.sampled_from(KNOWN_RULES),
+    rule=st.sampled_from(RULES),
     severity=st.sampled_from(SEVERITIES),
     status=st.just("open"),
     subject=subjects,

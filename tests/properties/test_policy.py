@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from lami.core.ids import ResourceId, guid
 from lami.core.model import SEVERITIES, Cause, FindingSubject, Found
-from lami.core.policy import CHANNELS, EXACT, KNOWN_RULES, NARROWER, Policy, PolicyException, duration, parse
+from lami.core.policy import CHANNELS, EXACT, NARROWER, RULES, Policy, PolicyException, duration, parse
 from lami.core.roles import POWERS
 from lami.errors import BadSettings
 from lami.settings import packaged_policy
@@ -25,7 +25,7 @@ WHO, SOMEBODY = "aaaaaaaa-0000-0000-0000-000000000000", "bbbbbbbb-0000-0000-0000
 ROLE = "b24988ac-6180-42a0-ab88-20f7382dd24c"
 GROUP = "/subscriptions/s1/resourceGroups/rg"
 RUNGS = ("subscription", "resource-group", "resource")
-GRADED = tuple(rule for rule in KNOWN_RULES if rule != "broad-grant")
+GRADED = tuple(rule for rule in RULES if rule != "broad-grant")
 
 # --- right ones ------------------------------------------------------------------------------------
 
@@ -60,7 +60,7 @@ VALUES: Mapping[str, st.SearchStrategy[str]] = {
 @st.composite
 def exceptions_of(draw: st.DrawFn) -> dict[str, object]:
     """An exception that is exact, or says that it is not meant to be."""
-    rule = draw(st.sampled_from(KNOWN_RULES))
+    rule = draw(st.sampled_from(RULES))
     given = {"rule": rule, "reason": draw(words), "owner": draw(words), "until": draw(ends)}
     exact, narrower = EXACT[rule], NARROWER.get(rule, ())
     named = draw(st.sets(st.sampled_from((*exact, *narrower))))
@@ -83,14 +83,14 @@ policies = st.fixed_dictionaries(
                 "owner-tag": words,
             },
         ),
-        "grace": st.dictionaries(st.sampled_from(KNOWN_RULES), durations, max_size=4),
+        "grace": st.dictionaries(st.sampled_from(RULES), durations, max_size=4),
         "broad": st.dictionaries(
             st.sampled_from(POWERS), st.dictionaries(st.sampled_from(RUNGS), severities), max_size=4
         ),
         "severity": st.dictionaries(st.sampled_from(GRADED), severities, max_size=4),
         "exception": st.lists(exceptions, max_size=3),
         "routes": st.dictionaries(
-            st.sampled_from((*SEVERITIES, *KNOWN_RULES)),
+            st.sampled_from((*SEVERITIES, *RULES)),
             st.lists(st.sampled_from(CHANNELS), max_size=3),
             max_size=4,
         ),
@@ -241,10 +241,10 @@ spoils = st.one_of(
     st.builds(_put, st.just("watch"), st.just("principals"), _wrong(_is_text_in("all", "holders"))),
     st.builds(_put, st.just("watch"), st.just("new-grants"), _wrong(_is_text_in("record", "alert"))),
     st.builds(_put, st.just("watch"), st.just("owner-tag"), _wrong(_is_word)),
-    st.builds(_put, st.just("grace"), st.sampled_from(KNOWN_RULES), _wrong(_is_duration)),
+    st.builds(_put, st.just("grace"), st.sampled_from(RULES), _wrong(_is_duration)),
     st.builds(_put, st.just("severity"), st.sampled_from(GRADED), _wrong(_is_text_in(*SEVERITIES))),
     st.builds(_put, st.just("severity"), st.just("broad-grant"), severities),
-    st.builds(_put, st.just("routes"), st.sampled_from(KNOWN_RULES), _wrong(lambda v: isinstance(v, list))),
+    st.builds(_put, st.just("routes"), st.sampled_from(RULES), _wrong(lambda v: isinstance(v, list))),
     st.builds(
         _put,
         st.just("routes"),
@@ -256,7 +256,7 @@ spoils = st.one_of(
     st.builds(_in_broad, st.sampled_from(POWERS), unknown, severities),
     st.sampled_from(["rule", "reason", "owner", "until"]).map(_missing),
     st.builds(_in_exception, st.just("until"), _wrong(_is_until)),
-    st.builds(_in_exception, st.just("rule"), _wrong(_is_text_in(*KNOWN_RULES))),
+    st.builds(_in_exception, st.just("rule"), _wrong(_is_text_in(*RULES))),
     st.builds(_in_exception, st.sampled_from(["reason", "owner"]), _wrong(_is_word)),
     st.builds(_in_exception, st.just("all"), _wrong(lambda v: isinstance(v, bool))),
     st.builds(_in_exception, st.just("principal"), st.sampled_from(["robin", "0" * 36, 7, ""])),
