@@ -113,12 +113,14 @@ def test_recreated_and_granted(claims: Cli, azure: Sandbox) -> None:
 
 
 def test_another_condition_is_not_what_is_expected(claims: Cli, azure: Sandbox) -> None:
-    """Access is a role at a scope under a condition."""
+    """Under a narrower one than expected it is missing; without one it is not, since nothing is refused."""
     azure.estate.recreate(OURS)
-    azure.estate.assign("Reader", GROUP, of=OURS)
+    narrower = "Exists @Resource[Microsoft.KeyVault/vaults/secrets:name]"
+    azure.estate.assign("Reader", GROUP, of=OURS, condition=narrower)
     azure.estate.assign("Key Vault Secrets User", VAULT, of=OURS)
     (line,) = [one for one in claims.value("check", "claims-intake") if one["status"] == "missing"]
-    assert "--condition" in str(line["remedy"])
+    assert line["roleName"] == "Reader"
+    assert "--condition" not in str(line["remedy"])
 
 
 def test_no_identity_is_bound(claims: Cli, azure: Sandbox) -> None:
