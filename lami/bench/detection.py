@@ -63,7 +63,7 @@ def run(size: Size, say: Say) -> Iterator[Row]:
 def played(play: Play, size: Size, say: Say) -> Iterator[Row]:
     """Play all of it, under the policy that the play has."""
     extent, days, incidents = _EXTENTS[size], _DAYS[size], _INCIDENTS[size]
-    yield Row("detection", "seed", str(play.seed))
+    yield Row("detection", "seed", play.seed)
     say(f"seed {play.seed}: an estate of {extent.apps:,} apps and {extent.assignments:,} role assignments")
     populate(play, extent)
     yield Row("detection", "estate: logic apps", len(play.cast.apps), "apps")

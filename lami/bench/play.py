@@ -238,11 +238,12 @@ class Play:
         self.azure.now = max(self.azure.now, end)
 
     def settle(self) -> None:
-        """Let everything come that is on its way, reconcile once more, and let what is due be done."""
-        while self._queue:
-            self.run_until(max(when for when, _, _ in self._queue))
-        self.run_until(self.azure.now + RECONCILE)
-        self._reconcile()
+        """Let everything come that is on its way, reconciling as ever and once more, and all be done."""
+        while True:
+            self.run_until(self.azure.now + RECONCILE)
+            self._reconcile()
+            if not self._queue:
+                break
         self.run_until(self.azure.now + timedelta(hours=2))
 
     def reconciles(self, until: datetime) -> None:

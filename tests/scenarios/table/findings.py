@@ -86,6 +86,15 @@ def missing(subject: str, role: str, scope: str) -> Expected:
     return Expected("missing-grant", subject, "high", access=f"{role} on {scope}")
 
 
+def careless(subject: str) -> tuple[Expected, ...]:
+    """What a careless definition shows."""
+    return (
+        Expected("audience-mismatch", subject, "low"),
+        Expected("secret-authentication", subject, "medium"),
+        Expected("unsecured-secret", subject, "medium"),
+    )
+
+
 def gap(kind: str, where: str = "") -> Expected:
     """lami does not see something."""
     return Expected("lami-gap", "lami", "medium", kind, where)

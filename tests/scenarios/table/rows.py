@@ -8,6 +8,7 @@ from tests.scenarios.table.findings import (
     Expected,
     accepted,
     broad,
+    careless,
     churn,
     gap,
     missing,
@@ -21,6 +22,7 @@ from tests.scenarios.table.words import (
     App,
     Channel,
     CreatedAgain,
+    Defined,
     Deleted,
     Excepted,
     Fails,
@@ -583,6 +585,38 @@ TABLE: dict[str, tuple[Scenario, ...]] = {
             1,
         ),
         Scenario((Holds("Dana", SECRETS, "kv-claims"),), (Revoked("Dana", SECRETS, "kv-claims"), Passes(6))),
+    ),
+    "A workflow's definition": (
+        Scenario((ORDERS,), (Defined("orders", "plain"), Reconciled())),
+        Scenario((ORDERS,), (Defined("orders", "careless"),), careless("orders"), 1),
+        Scenario(
+            (ORDERS,),
+            (Defined("orders", "careless"), Defined("orders", "plain")),
+            tuple(map(resolved, careless("orders"))),
+            1,
+        ),
+        Scenario(
+            (ORDERS, Defined("orders", "careless")), (Redeployed("orders"), Reconciled()), careless("orders")
+        ),
+        Scenario(
+            (ORDERS, Defined("orders", "careless")),
+            (Recreated("orders"), Passes(6)),
+            (RECREATED, *careless("orders")),
+            1,
+        ),
+        Scenario(PLAIN, (together(App("refunds"), Defined("refunds", "careless")),), careless("refunds")),
+        Scenario(
+            (ORDERS,),
+            (untold(Defined("orders", "careless")), Passes(60), Reconciled()),
+            careless("orders"),
+            1,
+        ),
+        Scenario(
+            (ORDERS,),
+            (Defined("orders", "dangling"),),
+            (Expected("dangling-identity", "orders", "medium"),),
+            1,
+        ),
     ),
     "Events that come as they will": (
         Scenario(PLAIN, (twice(Recreated("orders")), Passes(6)), (RECREATED, LACKS_VAULT, LEFT_VAULT), 2),

@@ -10,11 +10,13 @@ from uuid import uuid4
 
 from lami.core.model import Actor
 from lami.sandbox import IDENTITY, SITE, SLOT, WORKFLOW, resource_id
+from lami.sandbox.definitions import CARELESS, PLAIN, definition
 from lami.sandbox.faults import Fault
 from lami.sandbox.model import ROBIN, Happening, JsonObject, Wanted
 from lami.sandbox.model import Actor as AzureActor
 from lami.schedule import take_baseline
 from lami.service import Acknowledgement
+from tests.arm.definitions import http
 from tests.scenarios.table.stage import GROUP, OTHER, SUBSCRIPTION, Stage
 
 OPERATOR = Actor("user", "op", "Operator")
@@ -252,6 +254,33 @@ class Tagged:
 
     def act(self, stage: Stage) -> None:
         stage.azure.estate.put(stage.id(self.name), tags={"owner": "somebody-else"})
+        stage.changed()
+
+
+@dataclass(frozen=True, slots=True)
+class Defined:
+    """A workflow is deployed in place with another definition."""
+
+    name: str
+    what: Literal["plain", "careless", "dangling"]
+
+    def __str__(self) -> str:
+        does = {
+            "plain": "keeps to its identity",
+            "careless": "sends a password, shows secrets in its history and asks for a wrong audience",
+            "dangling": "uses an identity that is not attached",
+        }
+        return f"{self.name} has a definition that {does[self.what]}"
+
+    def act(self, stage: Stage) -> None:
+        stray = resource_id(SUBSCRIPTION, GROUP, IDENTITY, "id-stray")
+        managed = {"type": "ManagedServiceIdentity", "identity": stray}
+        given = {
+            "plain": PLAIN,
+            "careless": CARELESS,
+            "dangling": definition(Call=http(authentication=managed)),
+        }
+        stage.azure.estate.put(stage.id(self.name), definition=given[self.what])
         stage.changed()
 
 
