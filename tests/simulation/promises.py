@@ -26,6 +26,7 @@ from lami.core.model import (
     Subject,
     Term,
 )
+from lami.core.persisting import TAKING
 from lami.core.posture import place
 from lami.core.timeline import broken as broken_chain
 from lami.store import rows
@@ -161,7 +162,7 @@ def _findings(held: Held) -> Iterator[str]:
         if carries:
             missing = sum(term.expected and not _serves(given, term.access) for term in state.terms.values())
             expected["missing-grant", id.key] += missing
-        for rule in _objected(held, id):
+        for rule in (*_objected(held, id), *_persisting(held, id)):
             expected[rule, id.key] += 1
         assert book.subject.key == id.key
     for one in real:
@@ -205,6 +206,23 @@ def _objected(held: Held, id: ResourceId) -> set[str]:
     rules = {"secret-authentication"} if any(part.kind == "secret" for part in left) else set()
     dangles = any(part.kind == "identity" for part in left) and now is not None and not now.system
     return rules | {"dangling-identity"} if dangles else rules
+
+
+def _persisting(held: Held, id: ResourceId) -> Iterator[str]:
+    """The rules that object to an identity that is on for nothing, or carried across subscriptions."""
+    present, state = held.world.azure.present, held.holder(id)
+    now = present.holders.get(id)
+    if now is None:
+        return
+    users = [one.id for one in present.holders.values() if any(a.identity == id for a in one.attached)]
+    carries = carried(state, held.world.settings.subscriptions)
+    granted = any(one.principal in carries for one in present.assignments.values())
+    used = now.kind == "logicApp" or users
+    idle = carries and used and not granted and not any(term.expected for term in state.terms.values())
+    if idle and not state.ungranted.accepted:
+        yield "ungranted-identity"
+    if len({user.subscription for user in users}) > 1 and not state.shared.accepted:
+        yield "shared-identity"
 
 
 def _churned(state: HolderState) -> bool:
@@ -446,7 +464,8 @@ def _covers(mine: Mapping[str, Term], theirs: Mapping[str, Term]) -> bool:
 
 
 def _no_news(held: Held) -> Iterator[str]:
-    """What stood was shown at first, or by an app that went; what is accepted, somebody accepted."""
+    """What stood was shown at first, or by an app that went, and nobody is told of what always stood; what is
+    accepted, somebody accepted."""
     azure = held.world.azure
     told = {id for channel in held.world.channels for id, _ in channel.told}
     for id, book in held.holders.items():
@@ -455,7 +474,7 @@ def _no_news(held: Held) -> Iterator[str]:
         at_first = {place(part) for part in azure.shown(id, first)} if first is not None else set()
         if posture.stood - at_first and not azure.was_deleted(id):
             yield f"{id.name} showed less at first than what is held to have stood"
-        if azure.never_redefined(id):
+        if _taken_with(held, book) and azure.never_redefined(id):
             for finding in held.findings.values():
                 about = finding.rule == "secret-authentication" and finding.subject.id.lower() == id.key
                 if about and finding.id in told and finding.id not in held.world.operator.accepted:
@@ -464,6 +483,12 @@ def _no_news(held: Held) -> Iterator[str]:
             rules = {f.rule for f in held.findings.values() if f.id in held.world.operator.accepted}
             if not rules & {"secret-authentication", "dangling-identity"}:
                 yield f"{id.name} expects what its definition shows, and nobody accepted it"
+
+
+def _taken_with(held: Held, book: Book) -> bool:
+    """Whether a holder was first seen when the baseline was taken; what comes later is news, whole."""
+    first = next((e for e in held.entries[book.subject] if "for the first time" in e.text), None)
+    return first is not None and first.cause.operation == TAKING
 
 
 # --- alerts ----------------------------------------------------------------------------------------
@@ -485,8 +510,13 @@ def _untold(held: Held) -> Iterator[str]:
 
 
 def _stood(held: Held, finding: Finding) -> bool:
-    """Whether it only lists what stood at first, or in an app that went."""
-    stood = held.holder(ResourceId(finding.subject.id)).posture.stood if finding.places else frozenset()
+    """Whether it only lists what stood with the baseline, or in an app that went."""
+    if finding.subject.kind not in ("logicApp", "userAssignedIdentity"):
+        return False
+    state = held.holder(ResourceId(finding.subject.id))
+    if finding.rule == "ungranted-identity":
+        return bool(state.ungranted.stood)
+    stood = state.shared.stood if finding.rule == "shared-identity" else state.posture.stood
     return bool(finding.places) and stood.issuperset(finding.places)
 
 
