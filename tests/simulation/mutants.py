@@ -33,6 +33,7 @@ from lami.core import (
     findings,
     messages,
     posture,
+    sharing,
     terms,
 )
 from lami.core import draft as drafts
@@ -472,6 +473,15 @@ MUTANTS: tuple[Mutant, ...] = (
         posture.accept,
         (("state.posture.accepted.union(places)", "state.posture.accepted"),),
         "operator",
+    ),
+    # --- what persists ---
+    Mutant(
+        "an app that left counted among those that share an identity",
+        sharing.sharers,
+        (("if user.attaches", "if True"),),
+        "none",
+        wide=True,
+        seed=6,
     ),
     # --- whom the directory has ---
     Mutant(
