@@ -586,6 +586,30 @@ TABLE: dict[str, tuple[Scenario, ...]] = {
         ),
         Scenario((Holds("Dana", SECRETS, "kv-claims"),), (Revoked("Dana", SECRETS, "kv-claims"), Passes(6))),
     ),
+    "A role and a condition that change": (
+        Scenario((ORDERS, TIDIER), (TIDIER, Reconciled())),
+        Scenario(
+            (ORDERS, TIDIER, Holds("orders", "Tidier", HERE)),
+            (Role("Tidier", ("*",)), Passes(6)),
+            (Expected("role-widened", "Tidier", "critical", access=f"Tidier on {HERE}"),),
+            1,
+        ),
+        Scenario((ORDERS, TIDIER), (Role("Tidier", ("*",)), Passes(6))),
+        Scenario(
+            (ORDERS, TIDIER, Holds("orders", "Tidier", HERE)),
+            (twice(Role("Tidier", ("*",)), TIDIER), Passes(6)),
+        ),
+        Scenario(
+            (ORDERS, Holds("orders", ADMINISTRATOR, HERE, GRANTOR)),
+            (WrittenAgain("orders", ADMINISTRATOR, HERE, GRANTOR),),
+        ),
+        Scenario(
+            (ORDERS, Holds("orders", ADMINISTRATOR, HERE, GRANTOR)),
+            (WrittenAgain("orders", ADMINISTRATOR, HERE), Passes(6)),
+            (Expected("condition-weakened", "orders", "critical", "removed", f"{ADMINISTRATOR} on {HERE}"),),
+            1,
+        ),
+    ),
     "A workflow's definition": (
         Scenario((ORDERS,), (Defined("orders", "plain"), Reconciled())),
         Scenario((ORDERS,), (Defined("orders", "careless"),), careless("orders"), 1),

@@ -161,17 +161,19 @@ class Role:
 
 @dataclass(frozen=True, slots=True)
 class Holds:
-    """A role assignment that stands."""
+    """A role assignment that stands; `under` is its condition."""
 
     who: str
     role: str
     scope: str
+    under: str = ""
 
     def __str__(self) -> str:
-        return f"{self.who} holds {self.role} on {self.scope}"
+        under = " under a condition" if self.under else ""
+        return f"{self.who} holds {self.role} on {self.scope}{under}"
 
     def act(self, stage: Stage) -> None:
-        _assign(stage, self.who, self.role, self.scope)
+        _assign(stage, self.who, self.role, self.scope, self.under)
 
 
 @dataclass(frozen=True, slots=True)
@@ -458,21 +460,26 @@ class Revoked:
 
 @dataclass(frozen=True, slots=True)
 class WrittenAgain:
-    """A role assignment is written again as it is."""
+    """A role assignment is written again, under this condition or none."""
 
     who: str
     role: str
     scope: str
+    under: str = ""
 
     def __str__(self) -> str:
-        return f"the assignment of {self.role} on {self.scope} to {self.who} is written again"
+        under = " under a condition" if self.under else " without a condition"
+        return f"the assignment of {self.role} on {self.scope} to {self.who} is written again{under}"
 
     def act(self, stage: Stage) -> None:
         estate = stage.azure.estate
         found = _found(stage, self.who, self.role, self.scope)
         held = estate.assignments.get(found)
         assert held is not None
-        estate.assign(self.role, held.scope, principal_id=held.principal_id, name=held.name)
+        condition = self.under or None
+        estate.assign(
+            self.role, held.scope, principal_id=held.principal_id, name=held.name, condition=condition
+        )
         stage.changed()
 
 
