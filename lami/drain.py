@@ -158,6 +158,9 @@ class Drain:
             for owed in free[MOST_CLAIMED:]:
                 self._leave(around, subject, owed, now)
             claimed += [(subject, owed) for owed in self._claim(around, subject, free[:MOST_CLAIMED], now)]
+        if claimed:
+            # On disk first: a power failure must not leave an alert of something that no book has.
+            self._tools.books.flush()
         self._tell(around, claimed)
 
     def _claim(self, around: _Round, subject: Subject, free: Sequence[Owed], now: datetime) -> list[Owed]:

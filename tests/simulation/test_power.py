@@ -70,6 +70,12 @@ def test_after_power_failures_all_promises_hold(lost: list[int], wide: bool) -> 
     assert any(lost)
 
 
+@pytest.mark.parametrize("seed", [1131, 3926])
+def test_what_was_told_outlives_a_power_failure(lost: list[int], seed: int) -> None:
+    """An alert went out, and the finding was gone with the power: no line said that it ever opened."""
+    assert not run(seed, CRASH, wide=False).violations()
+
+
 def test_an_acknowledgement_without_a_flush_shows(lost: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     """Were an event answered before its writes are on disk, some schedule would lose it."""
     monkeypatch.setattr(Volatile, "flush", lambda self: None)
