@@ -35,10 +35,14 @@ class Due(Struct, frozen=True):
 
     @property
     def id(self) -> str:
-        """The row's key: the same thing at the same time is one row."""
+        """The row's key: the same thing at the same time is one row; of a run each has its own.
+
+        So that a run which crosses off what it holds of a place leaves alone what another is to do there.
+        """
         what = self.subject.partition if self.subject else ""
         change = self.change.event_id if self.change else ""
-        return f"{_ms(self.at)}|{digest(self.why, what, self.resource, change, str(self.tries))}"
+        run = self.cause.id if self.why == "reconcile" else ""
+        return f"{_ms(self.at)}|{digest(self.why, what, self.resource, change, run, str(self.tries))}"
 
     @property
     def partition(self) -> str:

@@ -58,6 +58,11 @@ def test_who_turns_out_to_hold_a_name_at_a_later_look_is_looked_at_once_more() -
     assert judge("long lag", False, 947) is None
 
 
+def test_a_run_that_ends_leaves_the_other_question_to_the_directory() -> None:
+    """What a run held of the directory, and crossed off, fell on the same moment as the second question."""
+    assert judge("directory", False, 227) is None
+
+
 @pytest.mark.parametrize(("kind", "seed"), [("lag", 232), ("a worker stalls, with lag", 765)])
 def test_a_name_used_by_several_is_looked_at_for_each_once_more(kind: str, seed: int) -> None:
     """The delete of the one's went to the other's book, and a lagging replica then showed it to the one."""
