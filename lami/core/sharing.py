@@ -19,6 +19,8 @@ RULE = "shared-identity"
 
 def judged(state: HolderState, cause: Cause, now: datetime) -> HolderState:
     """The state, with the places that share the identity now, where that is more than one of a kind."""
+    if not state.users:
+        return state  # An app, or an identity that none ever used.
     after = persisting.seen(state.shared, _places(state) if state.present else frozenset(), cause, now)
     return state if after is state.shared else replace(state, shared=after)
 

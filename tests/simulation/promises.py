@@ -138,6 +138,8 @@ def _unequal(held: Held) -> Iterator[str]:
         if held.world.unreported and id not in given:
             continue  # Reconcile sees the definitions of roles that somebody holds.
         state, real_one = book.state, present.roles[id]
+        if isinstance(state, RoleState) and state.observed is None and not state.accesses:
+            continue  # Heard of when nobody held it any longer: there is nothing to look at it for.
         if isinstance(state, RoleState) and state.observed != definitions.canonical(real_one.permissions):
             yield f"role {state.name}: holds that it allows {state.observed}, ARM {real_one.permissions}"
 

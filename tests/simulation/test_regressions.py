@@ -58,6 +58,12 @@ def test_who_turns_out_to_hold_a_name_at_a_later_look_is_looked_at_once_more() -
     assert judge("long lag", False, 947) is None
 
 
+@pytest.mark.parametrize("kind", ["governed, with lag", "governed, storm"])
+def test_what_is_gone_without_a_delete_is_gone_from_when_it_was_seen(kind: str) -> None:
+    """The next look was answered by a replica that still showed it, and it came back for a moment."""
+    assert judge(kind, False, 115) is None
+
+
 def test_a_run_that_ends_leaves_the_other_question_to_the_directory() -> None:
     """What a run held of the directory, and crossed off, fell on the same moment as the second question."""
     assert judge("directory", False, 227) is None
