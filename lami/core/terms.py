@@ -6,11 +6,12 @@ difference in which order, or how often, two books tell each other what they kno
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec.structs import replace
 
 from lami.core import conditions
+from lami.core.ids import ResourceId
 from lami.core.model import Access, Grant, Term
 
 
@@ -98,11 +99,23 @@ class Supply:
             self._conditions.setdefault((access.role, access.scope.key), set()).add(access.condition)
 
     def has(self, wanted: Access) -> bool:
-        """Whether it is given, or its role at its scope under a condition not known to be narrower."""
+        """Whether it is given, or its role at its scope or above, under a condition not known to be narrower.
+
+        Which management groups a subscription is under is not in its id: what is granted there is left out.
+        """
         if wanted.key in self._keys:
             return True
-        found = self._conditions.get((wanted.role, wanted.scope.key), ())
-        return any(conditions.compare(wanted.condition, one) != "narrowed" for one in found)
+        found = (self._conditions.get((wanted.role, at), ()) for at in _at_and_above(wanted.scope))
+        return any(conditions.compare(wanted.condition, one) != "narrowed" for some in found for one in some)
+
+
+def _at_and_above(scope: ResourceId) -> Iterator[str]:
+    """The keys of a scope and of those above it that its id tells, to its subscription and the root."""
+    parts = scope.key.strip("/").split("/")
+    yield scope.key
+    if scope.subscription:
+        yield from ("/" + "/".join(parts[:end]) for end in range(len(parts) - 2, 1, -2))
+    yield "/"
 
 
 def _one_place(one: Access, other: Access) -> bool:

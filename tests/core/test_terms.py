@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lami.core import terms
-from lami.core.model import Term
-from tests.core.builders import cause, group, make_access, workflow
+from lami.core.ids import ResourceId
+from lami.core.model import Access, Term
+from lami.core.terms import Supply
+from tests.core.builders import ELSEWHERE, OWNER, READER, SUB, cause, group, make_access, workflow
 
+VAULT = ResourceId(f"{group()}/providers/Microsoft.KeyVault/vaults/kv")
 Terms = dict[str, Term]
 ACCESSES = {access.key: access for access in (make_access(), make_access(scope=workflow()))}
 KEYS = st.sampled_from(sorted(ACCESSES))
@@ -86,3 +90,31 @@ def test_what_is_told_is_bare() -> None:
     access = make_access(scope=group("rg"))
     marked = Term(access, "Reader", 1, missing_since=cause().time, missing_cause=cause())
     assert terms.bare({access.key: marked}) == {access.key: Term(access, "Reader", 1)}
+
+
+@pytest.mark.parametrize(
+    ("at", "serves"),
+    [
+        (VAULT, True),
+        (group(), True),
+        (ResourceId(f"/subscriptions/{SUB}"), True),
+        (ResourceId("/"), True),
+        (ResourceId(str(group()).upper()), True),
+        (group("rg"), False),
+        (ResourceId(f"{VAULT}/secrets/one"), False),
+        (ResourceId(f"/subscriptions/{ELSEWHERE}"), False),
+        (ResourceId("/providers/Microsoft.Management/managementGroups/all"), False),
+    ],
+)
+def test_a_role_granted_above_serves_below(at: ResourceId, serves: bool) -> None:
+    """Nobody is refused at a vault who has the role at its group; of management groups it is not known."""
+    supply = Supply([Access(READER.id, at)])
+    assert supply.has(Access(READER.id, VAULT)) is serves
+    assert not supply.has(Access(OWNER.id, VAULT))
+
+
+def test_a_role_granted_above_under_a_narrower_condition_does_not_serve() -> None:
+    """What restricts it above restricts it below."""
+    condition = "@Resource[Microsoft.Storage/storageAccounts/blobServices/containers:name] StringEquals 'a'"
+    assert not Supply([Access(READER.id, group(), condition)]).has(Access(READER.id, VAULT))
+    assert Supply([Access(READER.id, group())]).has(Access(READER.id, VAULT, condition))

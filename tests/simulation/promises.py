@@ -239,9 +239,15 @@ def _one_place(one: Access, other: Access) -> bool:
     return (one.role, one.scope) == (other.role, other.scope)
 
 
+def _above(one: Access, other: Access) -> bool:
+    """Whether one's scope is the other's, or above it within its subscription."""
+    inside = other.scope.key.startswith(f"{one.scope.key}/") and bool(one.scope.subscription)
+    return one.scope == other.scope or inside
+
+
 def _serves(given: Sequence[Access], wanted: Access) -> bool:
-    """Whether something is given that allows as much, or other things, at the same place."""
-    found = [ONLY[one.condition] for one in given if _one_place(one, wanted)]
+    """Whether something is given that allows as much, or other things, at the same place or above it."""
+    found = [ONLY[one.condition] for one in given if one.role == wanted.role and _above(one, wanted)]
     return any(not allows < ONLY[wanted.condition] for allows in found)
 
 
