@@ -309,7 +309,12 @@ def _listed(tools: Tools, book: Book, subscriptions: tuple[str, ...]) -> tuple[R
 def subscriptions_of(
     state: PrincipalState, stimulus: Stimulus, rules: Rules, where: Sequence[str]
 ) -> tuple[str, ...]:
-    """Where to list: the holders' subscriptions, and wherever it holds or is expected to hold something."""
+    """Where to list: the holders' subscriptions, and wherever it holds or is expected to hold something.
+
+    A re-check of what seems to hold nothing lists everywhere: that it does is a finding, and must be so.
+    """
+    if isinstance(stimulus, Again) and not any(grant.present for grant in state.grants.values()):
+        return tuple(sorted(rules.watched))
     found = {grant.access.scope.subscription for grant in state.grants.values()}
     found |= {term.access.scope.subscription for term in state.terms.values()}
     found |= {carrier.holder.subscription for carrier in state.carriers.values()}

@@ -20,10 +20,10 @@ open are marked. The policy is the packaged one where the row names none, so tha
 `missing-grant` and `ungranted-identity` have a grace of 5 minutes. What stood when the baseline was taken is
 listed, and no message tells of it.
 
-*orders*, *refunds* and *returns* are Consumption logic apps, *billing* is a Standard one, *id-…* are user-assigned
-identities, *Dana* is a person, *pipeline* and *nodes* are applications. *kv-…* is a key vault and *st-…* a
-storage account, both in the resource group *rg-claims*. Events come at once and in order where the row does
-not say otherwise.
+*orders*, *refunds* and *returns* are Consumption logic apps, *billing* is a Standard one, *id-…* are
+user-assigned identities, *Dana* is a person, *pipeline* and *nodes* are applications. *kv-…* is a key vault
+and *st-…* a storage account, both in the resource group *rg-claims*. Events come at once and in order where
+the row does not say otherwise.
 
 This page is written by `python -m tests.scenarios.table.page`, and a test holds it to the table in
 `tests/scenarios/table/rows.py`.

@@ -710,6 +710,12 @@ TABLE: dict[str, tuple[Scenario, ...]] = {
             2,
         ),
         Scenario(
+            (*USES_SHARED, REFUNDS_SHARES),
+            (Deleted("id-shared"), CreatedAgain("id-shared"), Granted("id-shared", SENDER, "st-claims")),
+            (churn("id-shared", "recreated"), CARRIED_ACROSS),
+            2,
+        ),
+        Scenario(
             USES_SHARED,
             (REFUNDS_SHARES, Deleted("refunds")),
             (churn("refunds", "removed"), resolved(CARRIED_ACROSS)),
