@@ -62,6 +62,8 @@ log = logging.getLogger(__name__)
 
 WORKFLOW = "microsoft.logic/workflows"
 """The type of a Consumption logic app, whose runs Azure Resource Manager lists."""
+MOST_LISTED = 25
+"""Of so many subscriptions all are listed for one principal, where it seems to hold nothing anywhere."""
 MOST_TRIES = 50
 """How often a commit may lose against other writers before the stimulus is given back."""
 
@@ -309,7 +311,14 @@ def _listed(tools: Tools, book: Book, subscriptions: tuple[str, ...]) -> tuple[R
 def subscriptions_of(
     state: PrincipalState, stimulus: Stimulus, rules: Rules, where: Sequence[str]
 ) -> tuple[str, ...]:
-    """Where to list: the holders' subscriptions, and wherever it holds or is expected to hold something."""
+    """Where to list: the holders' subscriptions, and wherever it holds or is expected to hold something.
+
+    A re-check of what seems to hold nothing lists everywhere, since that is a finding. Where everywhere is too
+    much to list for one principal, what its event or reconcile will tell is enough.
+    """
+    bare = isinstance(stimulus, Again) and not any(grant.present for grant in state.grants.values())
+    if bare and len(rules.watched) <= MOST_LISTED:
+        return tuple(sorted(rules.watched))
     found = {grant.access.scope.subscription for grant in state.grants.values()}
     found |= {term.access.scope.subscription for term in state.terms.values()}
     found |= {carrier.holder.subscription for carrier in state.carriers.values()}

@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from lami.bench.life import group, narrow, new_id, subscription
+from lami.bench.life import APP_ROLES, TIDIES, group, narrow, new_id, only, subscription
 from lami.bench.living import MANAGEMENT_GROUP
 from lami.bench.play import Drift, Play, churn, of_grant
 from lami.core.ids import ResourceId
-from lami.core.model import Attached, RoleAssignment
+from lami.core.model import Attached, Definition, Part, Permission, RoleAssignment
 from lami.sandbox.model import Actor
 
 Incident = Callable[[Play], None]
@@ -118,6 +118,47 @@ def identity_removed(play: Play) -> None:
     _expect(play, churn(identity, "removed"), *_left(held))
 
 
+def shared(play: Play) -> None:
+    """Two new apps of different groups use one identity."""
+    identity = _spare(play)
+    apps = [_new_app(play) for _ in range(2)]
+    while apps[0].resource_group == apps[1].resource_group:
+        apps[1] = _new_app(play)
+    for app in apps:
+        narrow(play, play.azure.create(app, play.cast.operator, (identity,)))
+    _expect(play, Drift("shared-identity", identity.key, "low", access=identity.key))
+
+
+def never_granted(play: Play) -> None:
+    """A new app has an identity that nobody grants anything."""
+    app = _new_app(play)
+    play.azure.create(app, play.cast.operator)
+    _expect(play, Drift("ungranted-identity", app.key, "low", access=app.key))
+
+
+# --- workflow definitions --------------------------------------------------------------------------
+
+
+STRAY = (
+    "/subscriptions/s/resourceGroups/rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id-stray"
+)
+CARELESS = {
+    "secret-authentication": (Part("secret", "action Send", "a password (Basic)"), "medium"),
+    "unsecured-secret": (Part("unsecured", "action Get_secret", "outputs"), "medium"),
+    "audience-mismatch": (Part("audience", "action Get", "https://management.azure.com/"), "low"),
+    "dangling-identity": (Part("identity", "action Call", STRAY), "medium"),
+}
+"""By the rule, what of a definition it objects to, and how grave the packaged policy calls that."""
+
+
+def careless(play: Play, rule: str) -> None:
+    """A workflow is deployed in place with a definition that shows one thing."""
+    app, _ = _victim(play, play.cast.consumption)
+    part, severity = CARELESS[rule]
+    play.azure.put(replace(play.azure.holders[app], definition=Definition((part,))), play.cast.operator)
+    _expect(play, Drift(rule, app.key, severity, access=app.key))
+
+
 # --- grants ----------------------------------------------------------------------------------------
 
 
@@ -174,6 +215,23 @@ def under_a_known_name(play: Play) -> None:
     _expect(play, of_grant("broad-grant", who, "high", made))
 
 
+def weakened(play: Play, change: str) -> None:
+    """The condition of an assignment is taken off, or lets more be read."""
+    _, made = play.cast.guarded.pop()
+    condition = only("incoming", "outgoing") if change == "widened" else ""
+    changed = replace(made, access=replace(made.access, condition=condition))
+    play.azure.write_again(changed, play.cast.operator)
+    _expect(play, of_grant("condition-weakened", made.principal, "medium", made)._replace(change=change))
+
+
+def widened(play: Play) -> None:
+    """A custom role that an app holds on a group comes to write what it only read."""
+    _, made = play.cast.tidiers.pop()
+    block = Permission(actions=(TIDIES, "Microsoft.Storage/storageAccounts/write"))
+    play.azure.redefine(made.role.name, (block,), made.access.scope.subscription, play.cast.operator)
+    _expect(play, of_grant("role-widened", made.role.id, "medium", made))
+
+
 def revoked(play: Play) -> None:
     """An app loses one of its grants."""
     app, held = _victim(play, play.cast.apps)
@@ -208,6 +266,11 @@ INCIDENTS: tuple[Incident, ...] = (
     detached,
     identity_recreated,
     identity_removed,
+    shared,
+    never_granted,
+    *(partial(careless, rule=rule) for rule in CARELESS),
+    widened,
+    *(partial(weakened, change=change) for change in ("removed", "widened")),
     elevated_to_owner,
     under_a_known_name,
     revoked,
@@ -233,11 +296,17 @@ def _expect(play: Play, *drifts: Drift) -> None:
 
 def _victim(play: Play, among: list[ResourceId]) -> tuple[ResourceId, list[RoleAssignment]]:
     """Somebody whom nobody else touches from now on, with what it holds."""
-    victim = play.one_of([one for one in among if one in play.azure.holders])
+    victim = play.one_of([one for one in among if one in play.azure.holders and _narrow_only(play, one)])
     for living in (play.cast.consumption, play.cast.standard, play.cast.identities):
         if victim in living:
             living.remove(victim)
     return victim, play.azure.granted(play.azure.holders[victim].system)
+
+
+def _narrow_only(play: Play, holder: ResourceId) -> bool:
+    """Whether planned work gave it nothing broad: to grant a successor the same would be told."""
+    held = play.azure.granted(play.azure.holders[holder].system)
+    return all(made.role.name in APP_ROLES for made in held)
 
 
 def _left(held: list[RoleAssignment]) -> Iterator[Drift]:
@@ -264,6 +333,10 @@ def _alone(play: Play) -> list[ResourceId]:
 def _users(play: Play) -> list[ResourceId]:
     """Standard apps that use one."""
     return [app for app in play.cast.standard if len(play.azure.holders[app].attached) == 1]
+
+
+def _new_app(play: Play) -> ResourceId:
+    return new_id(play, "Microsoft.Web/sites", f"std-{play.chance.getrandbits(40):010x}")
 
 
 def _spare(play: Play) -> ResourceId:

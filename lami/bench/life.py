@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from lami.bench.play import Drift, Play, churn, of_grant
 from lami.core.ids import ResourceId
+from lami.core.model import Permission, RoleAssignment
 
 APP_ROLES = (
     "Key Vault Secrets User",
@@ -29,6 +30,9 @@ _TYPES = {
     "Azure Service Bus Data Sender": "Microsoft.ServiceBus/namespaces",
 }
 _GROUPS = 20
+_CONTAINER = "@Resource[Microsoft.Storage/storageAccounts/blobServices/containers:name]"
+TIDIES = "Microsoft.Storage/storageAccounts/read"
+"""What the custom roles of the estate allow."""
 _MINUTE, _HOUR = 60.0, 3600.0
 
 
@@ -71,6 +75,10 @@ def populate(play: Play, extent: Extent) -> None:
         role, scope = (("Reader", subscription(play)), ("Contributor", group(play)))[number % 2]
         azure.grant(who, role, scope, cast.operator)
     azure.grant(azure.new_guid(), "Contributor", subscription(play), cast.operator)  # the pipeline
+    for number in range(max(4, extent.apps // 50)):
+        for of, made in (("g", cast.guarded), ("t", cast.tidiers)):
+            app = new_id(play, "Microsoft.Web/sites", f"std-{of}{number:04d}")
+            made.append((app, _held(play, azure.create(app, cast.deployer), of, number)))
     carried = [*cast.apps, *cast.identities]
     for holder in carried:
         narrow(play, azure.holders[holder].system)
@@ -79,6 +87,23 @@ def populate(play: Play, extent: Extent) -> None:
             narrow(play, chance.choice(cast.people))
         else:
             narrow(play, azure.holders[chance.choice(carried)].system)
+
+
+def _held(play: Play, principal: str, of: str, number: int) -> RoleAssignment:
+    """What an app holds that can be widened in place: a role under a condition, or a custom role."""
+    azure, cast = play.azure, play.cast
+    if of == "g":
+        account = new_id(play, "Microsoft.Storage/storageAccounts", f"guarded{number:04d}")
+        return azure.grant(principal, "Storage Blob Data Reader", account, cast.deployer, only("incoming"))
+    role = f"Tidier {number}"
+    azure.define(role, (Permission(actions=(TIDIES,)),))
+    return azure.grant(principal, role, group(play), cast.deployer)
+
+
+def only(*containers: str) -> str:
+    """A condition that lets blobs of these containers be read."""
+    names = ", ".join(map(repr, containers))
+    return f"{_CONTAINER} ForAnyOfAnyValues:StringEquals {{{names}}}"
 
 
 def new_id(play: Play, type: str, name: str) -> ResourceId:

@@ -23,6 +23,7 @@ from lami.core.model import (
     Absent,
     Access,
     Attached,
+    Definition,
     FailedRuns,
     HolderKind,
     IdentityHolder,
@@ -104,7 +105,8 @@ class Living:
         """Create an app or identity; its principal."""
         links = tuple(Attached(each, self.holders[each].system) for each in attached)
         principal = self.new_guid()
-        self.put(IdentityHolder(id, kind, principal, links, tags={"owner": "team"}), by)
+        shown = Definition() if id.type == "microsoft.logic/workflows" else None
+        self.put(IdentityHolder(id, kind, principal, links, tags={"owner": "team"}, definition=shown), by)
         return principal
 
     def delete(self, id: ResourceId, by: Actor) -> None:
@@ -113,7 +115,24 @@ class Living:
         del self._carrying[id.subscription][id]
         self.happened(id, f"{_OPERATIONS[id.type]}/delete", by, "DELETE")
 
-    def grant(self, principal: str, role: str, scope: ResourceId, by: Actor) -> RoleAssignment:
+    def define(self, name: str, permissions: tuple[Permission, ...]) -> RoleDefinition:
+        """Have a custom role; all who hold it hold it as it is now."""
+        old = self.roles.get(name)
+        role = RoleDefinition(old.id if old else self.new_guid(), name, permissions, custom=True)
+        self.roles[name] = role
+        for made in [one for one in self.assignments.values() if one.access.role == role.id]:
+            self._keep(replace(made, role=role))
+        return role
+
+    def redefine(self, name: str, permissions: tuple[Permission, ...], at: str, by: Actor) -> None:
+        """Write a custom role anew; a subscription's event tells of it."""
+        role = self.define(name, permissions)
+        id = ResourceId(f"/subscriptions/{at}/providers/Microsoft.Authorization/roleDefinitions/{role.id}")
+        self.happened(id, "Microsoft.Authorization/roleDefinitions/write", by)
+
+    def grant(
+        self, principal: str, role: str, scope: ResourceId, by: Actor, condition: str = ""
+    ) -> RoleAssignment:
         """Assign a role, by its name."""
         parent = f"{scope.text.rstrip('/')}/providers/{_ASSIGNMENTS}"
         id, definition = ResourceId(f"{parent}/{self.new_guid()}"), self.roles[role]
@@ -121,7 +140,7 @@ class Living:
             id,
             principal,
             "ServicePrincipal",
-            Access(definition.id, scope),
+            Access(definition.id, scope, condition),
             definition,
             self.now,
             self.now,
@@ -132,7 +151,7 @@ class Living:
         return made
 
     def write_again(self, made: RoleAssignment, by: Actor) -> None:
-        """Write a role assignment as it is."""
+        """Write a role assignment as given."""
         self._keep(replace(made, changed=self.now))
         self.happened(made.id, f"{_ASSIGNMENTS}/write", by)
 

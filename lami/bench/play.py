@@ -112,6 +112,10 @@ class Cast:
     consumption: list[ResourceId] = field(default_factory=list)
     standard: list[ResourceId] = field(default_factory=list)
     identities: list[ResourceId] = field(default_factory=list)
+    guarded: list[tuple[ResourceId, RoleAssignment]] = field(default_factory=list)
+    """Apps that hold something under a condition, with what they hold."""
+    tidiers: list[tuple[ResourceId, RoleAssignment]] = field(default_factory=list)
+    """Apps that hold a custom role of their own each, with what they hold."""
     people: list[str] = field(default_factory=list)
     operator: Somebody = field(default_factory=lambda: Somebody.named("Robin Operator"))
     deployer: Somebody = field(default_factory=lambda: Somebody.named("deployment", "application"))

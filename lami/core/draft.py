@@ -219,13 +219,12 @@ class Draft(Struct, dict=True):
     def _report(self, settled: Settled) -> None:
         for finding in settled.opened:
             if finding.status == "open":
-                stood = "; it stood before: listed, nobody is alerted" if finding.id in settled.quiet else ""
-                why = stood or self._no_longer(finding, settled)
+                why = _stood(finding, settled) or self._no_longer(finding, settled)
                 self.say("opened", finding.title + why, finding=finding.id)
         for finding in settled.suppressed:
             self.say("suppressed", finding.title + _excepted(finding), finding=finding.id)
         for finding in settled.retold:
-            self.say("opened", finding.title, finding=finding.id)
+            self.say("opened", finding.title + _stood(finding, settled), finding=finding.id)
         for finding in settled.resolved:
             if finding.status == "resolved":
                 self.say("resolved", finding.title, finding=finding.id)
@@ -264,6 +263,10 @@ class Draft(Struct, dict=True):
             chain = entry.hash
             entries.append(entry)
         return tuple(entries), chain
+
+
+def _stood(finding: Finding, settled: Settled) -> str:
+    return "; it stood before: listed, nobody is alerted" if finding.id in settled.quiet else ""
 
 
 def _excepted(finding: Finding) -> str:

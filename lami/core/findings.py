@@ -34,7 +34,7 @@ class Settled(Struct, frozen=True):
     open with something new to tell, `resolved` leave. `suppressed` are so since now, `uncovered` are open
     again, as they were before, since no exception covers them any longer. `waiting` is drift whose grace has
     not passed.
-    `quiet` are the ids of those opened whose drift stood when the baseline was taken.
+    `quiet` are the ids of those opened or retold whose drift stood when the baseline was taken.
     """
 
     findings: Mapping[str, Finding]
@@ -97,6 +97,8 @@ def settle(
             quiet.update([id] if old is None and found.standing else [])
         elif new.status == "open" and new.telling != old.telling:
             retold.append(new)
+            # Taking the baseline meets what stands place by place: the last of them is no more news.
+            quiet.update([id] if found.standing else [])
     resolved = tuple(
         _ended(old, acceptances.get(id), revision, now)
         for id, old in book.findings.items()

@@ -419,7 +419,7 @@ MUTANTS: tuple[Mutant, ...] = (
         Service.accept,
         (("    self._due.add([watch])\n", ""),),
         "operator and crashes",
-        seed=51,
+        seed=9,
     ),
     Mutant(
         "the end of an acceptance forgotten",

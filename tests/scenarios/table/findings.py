@@ -86,6 +86,26 @@ def missing(subject: str, role: str, scope: str) -> Expected:
     return Expected("missing-grant", subject, "high", access=f"{role} on {scope}")
 
 
+def ungranted(subject: str) -> Expected:
+    """An identity is on for nothing."""
+    return Expected("ungranted-identity", subject, "low")
+
+
+def shared(subject: str) -> Expected:
+    """An identity is carried across borders."""
+    return Expected("shared-identity", subject, "low")
+
+
+def widened(role: str, scope: str, severity: Severity) -> Expected:
+    """A custom role allows more than it did."""
+    return Expected("role-widened", role, severity, access=f"{role} on {scope}")
+
+
+def weakened(subject: str, change: str, role: str, scope: str, severity: Severity = "medium") -> Expected:
+    """The condition of a grant holds back less than it did."""
+    return Expected("condition-weakened", subject, severity, change, f"{role} on {scope}")
+
+
 def careless(subject: str) -> tuple[Expected, ...]:
     """What a careless definition shows."""
     return (

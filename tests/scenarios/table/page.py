@@ -16,13 +16,14 @@ _INTRODUCTION = """# Scenarios
 What lami says of what happens, {rows} times. Each row is played on the simulated Azure, with the real SDK
 clients and a clock set by hand, on SQLite and on Azurite (`tests/scenarios/test_table.py`): exactly these
 findings stand in the end and no others, and so many messages went to the channel. Findings that are not
-open are marked. The policy is the packaged one where the row names none, so that `orphaned-assignment` and
-`missing-grant` have a grace of 5 minutes.
+open are marked. The policy is the packaged one where the row names none, so that `orphaned-assignment`,
+`missing-grant` and `ungranted-identity` have a grace of 5 minutes. What stood when the baseline was taken is
+listed, and no message tells of it.
 
-*orders* and *refunds* are Consumption logic apps, *billing* is a Standard one, *id-…* are user-assigned
-identities, *Dana* is a person, *pipeline* and *nodes* are applications. *kv-…* is a key vault and *st-…* a
-storage account, both in the resource group *rg-claims*. Events come at once and in order where the row does
-not say otherwise.
+*orders*, *refunds* and *returns* are Consumption logic apps, *billing* is a Standard one, *id-…* are
+user-assigned identities, *Dana* is a person, *pipeline* and *nodes* are applications. *kv-…* is a key vault
+and *st-…* a storage account, both in the resource group *rg-claims*. Events come at once and in order where
+the row does not say otherwise.
 
 This page is written by `python -m tests.scenarios.table.page`, and a test holds it to the table in
 `tests/scenarios/table/rows.py`.

@@ -15,7 +15,11 @@ from tests.scenarios.table.findings import (
     orphaned,
     resolved,
     said,
+    shared,
     suppressed,
+    ungranted,
+    weakened,
+    widened,
 )
 from tests.scenarios.table.words import (
     Accepted,
@@ -93,6 +97,10 @@ SHARED = Identity("id-shared")
 SPARE = Identity("id-spare")
 SENDER = "Storage Queue Data Message Sender"
 SHARED_SENDS = Holds("id-shared", SENDER, "st-claims")
+SPARE_SENDS = Holds("id-spare", SENDER, "st-claims")
+BILLING_READS = Holds("billing", "Reader", "rg-claims")
+USES_SHARED = (SHARED, SHARED_SENDS, App("orders", uses=("id-shared",)))
+REFUNDS_SHARES = App("refunds", "rg-apps", uses=("id-shared",))
 OWNER, CONTRIBUTOR = "Owner", "Contributor"
 ACCESS = "User Access Administrator"
 ADMINISTRATOR = "Role Based Access Control Administrator"
@@ -111,7 +119,15 @@ BOUNDED = Role("Bounded Grantor", ("Microsoft.Authorization/roleAssignments/writ
 UNBOUNDED = Role("Plain Grantor", ("Microsoft.Authorization/roleAssignments/write",))
 HARMLESS = Role("Everything but writing", ("*",), ("*/write", "*/action", "*/delete"))
 UNREAD = Fails(403, "every role definition", "*roledefinitions*")
+READER = "Storage Blob Data Reader"
+NAMED = (
+    "@Resource[Microsoft.Storage/storageAccounts/blobServices/containers:name] "
+    "ForAnyOfAnyValues:StringEquals "
+)
+INCOMING, BOTH = NAMED + "{'incoming'}", NAMED + "{'incoming', 'outgoing'}"
+READS_INCOMING = (ORDERS, Holds("orders", READER, "st-claims", INCOMING))
 TIDIER = Role("Tidier", ("Microsoft.Storage/storageAccounts/read",))
+TIDIEST = Role("Tidier", ("Microsoft.Storage/storageAccounts/read", "*/write"))
 CONFIG = Noise("the configuration", "Microsoft.Web/sites/config/write", "billing")
 FEDERATED = Noise(
     "a federated credential",
@@ -134,6 +150,8 @@ RECREATED = churn("orders", "recreated")
 REISSUED = churn("orders", "reissued")
 REMOVED = churn("orders", "removed")
 OWNER_HERE = broad("orders", OWNER, HERE, "critical")
+IDLE = ungranted("orders")
+CARRIED_ACROSS = shared("id-shared")
 
 TABLE: dict[str, tuple[Scenario, ...]] = {
     "A redeploy": (
@@ -144,7 +162,7 @@ TABLE: dict[str, tuple[Scenario, ...]] = {
         Scenario(PLAIN, (Deleted("orders"), CreatedAgain("orders")), (RECREATED,), 2),
         Scenario(PLAIN, (Recreated("orders"), Passes(6)), (RECREATED, LACKS_VAULT, LEFT_VAULT), 2),
         Scenario((*PLAIN, AT_ONCE), (Recreated("orders"),), (RECREATED, LACKS_VAULT, LEFT_VAULT), 1),
-        Scenario((ORDERS,), (Recreated("orders"), Passes(6)), (RECREATED,), 1),
+        Scenario((ORDERS,), (Recreated("orders"), Passes(6)), (RECREATED, IDLE), 1),
         Scenario(
             PLAIN,
             (
@@ -235,13 +253,13 @@ TABLE: dict[str, tuple[Scenario, ...]] = {
             1,
         ),
         Scenario(
-            (SHARED, SPARE, Standard("billing", ("id-shared", "id-spare"))),
+            (SHARED, SHARED_SENDS, SPARE, Standard("billing", ("id-shared", "id-spare")), BILLING_READS),
             (Uses("billing", ("id-shared",), own=True), Passes(6)),
             (churn("billing", "detached"),),
             1,
         ),
         Scenario(
-            (SHARED, SHARED_SENDS, SPARE, Standard("billing", ("id-shared",))),
+            (SHARED, SHARED_SENDS, SPARE, SPARE_SENDS, Standard("billing", ("id-shared",)), BILLING_READS),
             (Uses("billing", ("id-spare",), own=True), Passes(6)),
             (churn("billing", "replaced"),),
             1,
@@ -260,7 +278,7 @@ TABLE: dict[str, tuple[Scenario, ...]] = {
         Scenario(PLAIN, (App("refunds"), Granted("refunds", SENDER, "st-claims"), Passes(6))),
         Scenario(
             PLAIN,
-            (App("refunds"), Recreated("refunds"), Passes(6)),
+            (App("refunds"), Recreated("refunds"), Granted("refunds", SENDER, "st-claims"), Passes(6)),
             (churn("refunds", "recreated"),),
             1,
         ),
@@ -273,7 +291,7 @@ TABLE: dict[str, tuple[Scenario, ...]] = {
             2,
         ),
         Scenario(
-            (SHARED, SHARED_SENDS, Standard("billing", ("id-shared",)), ORDERS),
+            (SHARED, SHARED_SENDS, Standard("billing", ("id-shared",)), BILLING_READS, ORDERS),
             (Uses("orders", ("id-shared",)), Revoked("id-shared", SENDER, "st-claims"), Passes(6)),
             (
                 churn("orders", "replaced"),
@@ -282,7 +300,7 @@ TABLE: dict[str, tuple[Scenario, ...]] = {
             2,
         ),
         Scenario(
-            (SHARED, SHARED_SENDS, Standard("billing", ("id-shared",))),
+            (SHARED, SHARED_SENDS, Standard("billing", ("id-shared",)), BILLING_READS),
             (Recreated("id-shared"), Passes(6)),
             (
                 churn("id-shared", "recreated"),
@@ -319,6 +337,7 @@ TABLE: dict[str, tuple[Scenario, ...]] = {
                 Identity("id-far", elsewhere=True),
                 Holds("id-far", SENDER, "st-claims"),
                 Standard("billing", ("id-far",)),
+                BILLING_READS,
             ),
             (Recreated("id-far"), Passes(6)),
             (
@@ -412,7 +431,7 @@ TABLE: dict[str, tuple[Scenario, ...]] = {
             (broad("orders", "", HERE, "critical"),),
             1,
         ),
-        Scenario((ORDERS,), (Granted("orders", OWNER, "the management group"), Passes(60))),
+        Scenario(PLAIN, (Granted("orders", OWNER, "the management group"), Passes(60))),
         Scenario(
             (ORDERS,),
             (Granted("orders", OWNER, "the management group"), Reconciled()),
@@ -426,13 +445,13 @@ TABLE: dict[str, tuple[Scenario, ...]] = {
             1,
         ),
         Scenario(
-            (ORDERS,),
+            PLAIN,
             (Granted("orders", OWNER, HERE), Revoked("orders", OWNER, HERE), Passes(6)),
             (resolved(OWNER_HERE),),
             1,
         ),
         Scenario(
-            (ORDERS,),
+            PLAIN,
             (
                 Granted("orders", OWNER, HERE),
                 Revoked("orders", OWNER, HERE),
@@ -467,7 +486,7 @@ TABLE: dict[str, tuple[Scenario, ...]] = {
             1,
         ),
         Scenario(
-            (ORDERS, PIM),
+            (*PLAIN, PIM),
             (
                 Granted("Dana", CONTRIBUTOR, HERE, by="PIM"),
                 Passes(480),
@@ -489,7 +508,7 @@ TABLE: dict[str, tuple[Scenario, ...]] = {
             1,
         ),
         Scenario(
-            (ORDERS, PIM),
+            (*PLAIN, PIM),
             (
                 Granted("orders", SENDER, "st-claims", by="PIM"),
                 Passes(60),
@@ -575,8 +594,8 @@ TABLE: dict[str, tuple[Scenario, ...]] = {
                 Recreated("orders"),
                 Passes(6),
             ),
-            (RECREATED, accepted(LACKS_VAULT)),
-            2,
+            (RECREATED, accepted(LACKS_VAULT), IDLE),
+            3,
         ),
         Scenario(
             (ORDERS,),
@@ -586,27 +605,197 @@ TABLE: dict[str, tuple[Scenario, ...]] = {
         ),
         Scenario((Holds("Dana", SECRETS, "kv-claims"),), (Revoked("Dana", SECRETS, "kv-claims"), Passes(6))),
     ),
-    "A role and a condition that change": (
-        Scenario((ORDERS, TIDIER), (TIDIER, Reconciled())),
+    "An identity that is granted nothing": (
+        Scenario((ORDERS,), (Passes(60), Reconciled()), (IDLE,)),
+        Scenario(PLAIN, (App("refunds"), Passes(4))),
+        Scenario(PLAIN, (App("refunds"), Passes(6)), (ungranted("refunds"),), 1),
+        Scenario(PLAIN, (App("refunds"), Passes(3), Granted("refunds", SENDER, "st-claims"), Passes(10))),
         Scenario(
-            (ORDERS, TIDIER, Holds("orders", "Tidier", HERE)),
-            (Role("Tidier", ("*",)), Passes(6)),
-            (Expected("role-widened", "Tidier", "critical", access=f"Tidier on {HERE}"),),
+            PLAIN,
+            (App("refunds"), Passes(6), Granted("refunds", SENDER, "st-claims"), Passes(1)),
+            (resolved(ungranted("refunds")),),
             1,
         ),
-        Scenario((ORDERS, TIDIER), (Role("Tidier", ("*",)), Passes(6))),
         Scenario(
-            (ORDERS, TIDIER, Holds("orders", "Tidier", HERE)),
-            (twice(Role("Tidier", ("*",)), TIDIER), Passes(6)),
+            PLAIN,
+            (App("refunds"), Passes(6), Accepted("ungranted-identity"), Passes(60), Reconciled()),
+            (accepted(ungranted("refunds")),),
+            1,
         ),
         Scenario(
-            (ORDERS, Holds("orders", ADMINISTRATOR, HERE, GRANTOR)),
-            (WrittenAgain("orders", ADMINISTRATOR, HERE, GRANTOR),),
+            PLAIN, (untold(App("refunds")), Passes(60), Reconciled(), Passes(6)), (ungranted("refunds"),), 1
+        ),
+        Scenario(PLAIN, (App("refunds", identity="none"), Passes(60))),
+        Scenario(
+            PLAIN,
+            (App("refunds", identity="none"), Switched("refunds", "on"), Passes(6)),
+            (churn("refunds", "added", "low"), ungranted("refunds")),
+            2,
+        ),
+        Scenario(PLAIN, (Revoked("orders", SECRETS, "kv-claims"), Passes(60)), (LACKS_VAULT,), 1),
+        Scenario(
+            PLAIN,
+            (Revoked("orders", SECRETS, "kv-claims"), Passes(6), Accepted("missing-grant"), Passes(6)),
+            (accepted(LACKS_VAULT), IDLE),
+            2,
+        ),
+        Scenario(PLAIN, (SPARE, Passes(60), Reconciled())),
+        Scenario(
+            (BILLING, BILLING_READS, SPARE),
+            (Uses("billing", ("id-spare",), own=True), Passes(6)),
+            (churn("billing", "added", "low"), ungranted("id-spare")),
+            2,
+        ),
+    ),
+    "An identity that is shared": (
+        Scenario((*USES_SHARED, App("refunds", uses=("id-shared",))), (Redeployed("refunds"), Reconciled())),
+        Scenario((*USES_SHARED, REFUNDS_SHARES), (Redeployed("refunds"), Reconciled()), (CARRIED_ACROSS,)),
+        Scenario(
+            (*USES_SHARED, REFUNDS_SHARES, App("returns", "rg-back", uses=("id-shared",), elsewhere=True)),
+            (Redeployed("refunds"), Reconciled()),
+            (CARRIED_ACROSS,),
+        ),
+        Scenario(USES_SHARED, (App("refunds", uses=("id-shared",)), Passes(6))),
+        Scenario(USES_SHARED, (REFUNDS_SHARES, Passes(6)), (CARRIED_ACROSS,), 1),
+        Scenario(USES_SHARED, (App("refunds", uses=("id-shared",), elsewhere=True),), (CARRIED_ACROSS,), 1),
+        Scenario(
+            (SHARED, SHARED_SENDS, App("orders", uses=("id-shared",), environment="production")),
+            (App("refunds", uses=("id-shared",), environment="test"),),
+            (CARRIED_ACROSS,),
+            1,
         ),
         Scenario(
-            (ORDERS, Holds("orders", ADMINISTRATOR, HERE, GRANTOR)),
-            (WrittenAgain("orders", ADMINISTRATOR, HERE), Passes(6)),
-            (Expected("condition-weakened", "orders", "critical", "removed", f"{ADMINISTRATOR} on {HERE}"),),
+            (SHARED, SHARED_SENDS, App("orders", uses=("id-shared",), environment="production")),
+            (App("refunds", uses=("id-shared",)), Tagged("refunds", "Production")),
+        ),
+        Scenario(
+            (
+                SHARED,
+                SHARED_SENDS,
+                App("orders", uses=("id-shared",), environment="production"),
+                App("refunds", uses=("id-shared",), environment="production"),
+            ),
+            (Tagged("refunds", "test"), Tagged("refunds", "production")),
+            (resolved(CARRIED_ACROSS),),
+            1,
+        ),
+        Scenario(
+            USES_SHARED,
+            (REFUNDS_SHARES, App("returns", "rg-apps", uses=("id-shared",))),
+            (CARRIED_ACROSS,),
+            1,
+        ),
+        Scenario(
+            USES_SHARED,
+            (REFUNDS_SHARES, App("returns", "rg-back", uses=("id-shared",))),
+            (CARRIED_ACROSS,),
+            2,
+        ),
+        Scenario(
+            (*USES_SHARED, REFUNDS_SHARES),
+            (App("returns", "rg-back", uses=("id-shared",)),),
+            (CARRIED_ACROSS,),
+            1,
+        ),
+        Scenario(
+            USES_SHARED,
+            (REFUNDS_SHARES, Accepted("shared-identity"), Redeployed("refunds"), Reconciled()),
+            (accepted(CARRIED_ACROSS),),
+            1,
+        ),
+        Scenario(
+            USES_SHARED,
+            (REFUNDS_SHARES, Accepted("shared-identity"), App("returns", "rg-back", uses=("id-shared",))),
+            (CARRIED_ACROSS,),
+            2,
+        ),
+        Scenario(
+            (*USES_SHARED, REFUNDS_SHARES),
+            (Deleted("id-shared"), CreatedAgain("id-shared"), Granted("id-shared", SENDER, "st-claims")),
+            (churn("id-shared", "recreated"), CARRIED_ACROSS),
+            2,
+        ),
+        Scenario(
+            USES_SHARED,
+            (REFUNDS_SHARES, Deleted("refunds")),
+            (churn("refunds", "removed"), resolved(CARRIED_ACROSS)),
+            2,
+        ),
+    ),
+    "A role or a condition that widens": (
+        Scenario((TIDIER, ORDERS, Holds("orders", "Tidier", HERE)), (TIDIER, Reconciled())),
+        Scenario((TIDIER, *PLAIN), (TIDIEST,)),
+        Scenario(
+            (TIDIER, ORDERS, Holds("orders", "Tidier", HERE)),
+            (TIDIEST, Reconciled()),
+            (widened("Tidier", HERE, "critical"),),
+            1,
+        ),
+        Scenario(
+            (TIDIER, ORDERS, Holds("orders", "Tidier", HERE)),
+            (TIDIEST, TIDIER),
+            (resolved(widened("Tidier", HERE, "critical")),),
+            1,
+        ),
+        Scenario(
+            (TIDIER, ORDERS, Holds("orders", "Tidier", HERE)),
+            (TIDIEST, Accepted("role-widened"), Reconciled()),
+            (accepted(widened("Tidier", HERE, "critical")),),
+            1,
+        ),
+        Scenario(
+            (TIDIEST, ORDERS, Holds("orders", "Tidier", HERE)),
+            (TIDIER, Passes(6), Reconciled()),
+        ),
+        Scenario(
+            (TIDIER, ORDERS, Holds("orders", "Tidier", HERE)),
+            (untold(TIDIEST), Passes(60), Reconciled()),
+            (widened("Tidier", HERE, "critical"),),
+            1,
+        ),
+        Scenario(READS_INCOMING, (WrittenAgain("orders", READER, "st-claims"), Passes(6))),
+        Scenario(
+            READS_INCOMING,
+            (WrittenAgain("orders", READER, "st-claims", ""), Passes(6)),
+            (weakened("orders", "removed", READER, "st-claims"),),
+            1,
+        ),
+        Scenario(
+            READS_INCOMING,
+            (WrittenAgain("orders", READER, "st-claims", BOTH), Passes(6)),
+            (weakened("orders", "widened", READER, "st-claims"),),
+            1,
+        ),
+        Scenario(
+            (ORDERS, Holds("orders", READER, "st-claims", BOTH)),
+            (WrittenAgain("orders", READER, "st-claims", INCOMING), Passes(6)),
+            (missing("orders", READER, "st-claims"),),
+            1,
+        ),
+        Scenario(
+            READS_INCOMING,
+            (
+                WrittenAgain("orders", READER, "st-claims", ""),
+                WrittenAgain("orders", READER, "st-claims", INCOMING),
+            ),
+            (resolved(weakened("orders", "removed", READER, "st-claims")),),
+            1,
+        ),
+        Scenario(
+            READS_INCOMING,
+            (
+                WrittenAgain("orders", READER, "st-claims", ""),
+                Accepted("condition-weakened"),
+                Reconciled(),
+                Passes(6),
+            ),
+            (accepted(weakened("orders", "removed", READER, "st-claims")),),
+            1,
+        ),
+        Scenario(
+            (ORDERS, Holds("orders", CONTRIBUTOR, HERE, INCOMING)),
+            (WrittenAgain("orders", CONTRIBUTOR, HERE, ""),),
+            (weakened("orders", "removed", CONTRIBUTOR, HERE, "high"),),
             1,
         ),
     ),
@@ -624,13 +813,13 @@ TABLE: dict[str, tuple[Scenario, ...]] = {
         ),
         Scenario(
             (ORDERS, Defined("orders", "careless")),
-            (Recreated("orders"), Passes(6)),
-            (RECREATED, *careless("orders")),
+            (Recreated("orders"), Passes(2)),
+            (RECREATED, *careless("orders"), IDLE),
             1,
         ),
-        Scenario(PLAIN, (together(App("refunds"), Defined("refunds", "careless")),), careless("refunds")),
+        Scenario(PLAIN, (together(App("refunds"), Defined("refunds", "careless")),), careless("refunds"), 1),
         Scenario(
-            (ORDERS,),
+            PLAIN,
             (untold(Defined("orders", "careless")), Passes(60), Reconciled()),
             careless("orders"),
             1,
@@ -712,15 +901,15 @@ TABLE: dict[str, tuple[Scenario, ...]] = {
             1,
         ),
         Scenario(
-            (ORDERS,),
+            PLAIN,
             (together(Granted("orders", OWNER, HERE), Revoked("orders", OWNER, HERE)), Passes(6)),
         ),
         Scenario(
-            (ORDERS,),
+            PLAIN,
             (backwards(Granted("orders", OWNER, HERE), Revoked("orders", OWNER, HERE)), Passes(6)),
         ),
         Scenario(
-            (ORDERS,),
+            PLAIN,
             (untold(Granted("orders", OWNER, HERE)), Revoked("orders", OWNER, HERE), Passes(6)),
         ),
         Scenario(
@@ -749,7 +938,7 @@ TABLE: dict[str, tuple[Scenario, ...]] = {
         Scenario(PLAIN, (Lags(20), Recreated("orders"), Passes(10)), (RECREATED, LACKS_VAULT, LEFT_VAULT), 2),
         Scenario(PLAIN, (Lags(20), Redeployed("orders"), Passes(10), Reconciled(), Passes(10))),
         Scenario(
-            (ORDERS,),
+            PLAIN,
             (Storm(35, CONTRIBUTOR, HERE), Passes(2)),
             tuple(broad(f"P{n}", CONTRIBUTOR, HERE, "high") for n in range(35)),
             21,
@@ -794,7 +983,7 @@ TABLE: dict[str, tuple[Scenario, ...]] = {
             2,
         ),
         Scenario(
-            (ORDERS,),
+            PLAIN,
             (
                 untold(Granted("Dana", OWNER, HERE)),
                 Passes(360),
@@ -886,7 +1075,7 @@ TABLE: dict[str, tuple[Scenario, ...]] = {
             2,
         ),
         Scenario(
-            (ORDERS,),
+            PLAIN,
             (
                 Granted("orders", OWNER, HERE),
                 Accepted("broad-grant", 2),

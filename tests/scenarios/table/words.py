@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal, Protocol
@@ -50,15 +50,28 @@ class App:
     name: str
     group: str = GROUP
     identity: Wanted = "system"
-    tags: Mapping[str, str] = field(default_factory=dict)
+    uses: tuple[str, ...] = ()
+    """User-assigned identities that it uses instead of one of its own."""
+    environment: str = ""
+    elsewhere: bool = False
 
     def __str__(self) -> str:
-        return f"the app {self.name}" + ("" if self.identity == "system" else " without an identity")
+        of = f" using {' and '.join(self.uses)}" if self.uses else ""
+        of = of or ("" if self.identity == "system" else " without an identity")
+        where = " in the other subscription" if self.elsewhere else ""
+        where += f" in {self.group}" if self.group != GROUP else ""
+        tagged = f" (environment {self.environment})" if self.environment else ""
+        return f"the app {self.name}{of}{where}{tagged}"
 
     def act(self, stage: Stage) -> None:
-        id = resource_id(SUBSCRIPTION, self.group, WORKFLOW, self.name)
+        id = resource_id(OTHER if self.elsewhere else SUBSCRIPTION, self.group, WORKFLOW, self.name)
         stage.called(self.name, id)
-        stage.azure.estate.put(id, identity=self.identity, tags=self.tags)
+        stage.azure.estate.put(
+            id,
+            identity="user" if self.uses else self.identity,
+            user_assigned=tuple(stage.id(name) for name in self.uses),
+            tags={"environment": self.environment} if self.environment else {},
+        )
         stage.changed()
 
 
@@ -161,16 +174,16 @@ class Role:
 
 @dataclass(frozen=True, slots=True)
 class Holds:
-    """A role assignment that stands; `under` is its condition."""
+    """A role assignment that stands."""
 
     who: str
     role: str
     scope: str
     under: str = ""
+    """A condition."""
 
     def __str__(self) -> str:
-        under = " under a condition" if self.under else ""
-        return f"{self.who} holds {self.role} on {self.scope}{under}"
+        return f"{self.who} holds {self.role} on {self.scope}{under(self.under)}"
 
     def act(self, stage: Stage) -> None:
         _assign(stage, self.who, self.role, self.scope, self.under)
@@ -250,12 +263,16 @@ class Tagged:
     """A resource's tags are changed."""
 
     name: str
+    environment: str = ""
 
     def __str__(self) -> str:
-        return f"{self.name} is tagged otherwise"
+        return f"{self.name} is tagged " + (
+            f"environment {self.environment}" if self.environment else "otherwise"
+        )
 
     def act(self, stage: Stage) -> None:
-        stage.azure.estate.put(stage.id(self.name), tags={"owner": "somebody-else"})
+        tags = {"environment": self.environment} if self.environment else {"owner": "somebody-else"}
+        stage.azure.estate.put(stage.id(self.name), tags=tags)
         stage.changed()
 
 
@@ -434,9 +451,8 @@ class Granted:
     by: str = ""
 
     def __str__(self) -> str:
-        under = " under a condition" if self.under else ""
         by = f" by {self.by}" if self.by else ""
-        return f"{self.who} is granted {self.role} on {self.scope}{under}{by}"
+        return f"{self.who} is granted {self.role} on {self.scope}{under(self.under)}{by}"
 
     def act(self, stage: Stage) -> None:
         _assign(stage, self.who, self.role, self.scope, self.under, self.by)
@@ -458,25 +474,31 @@ class Revoked:
         stage.changed()
 
 
+def under(condition: str) -> str:
+    """A condition in words, with the names in quotes that it is about."""
+    names = " or ".join(condition.split("'")[1::2])
+    return (f" under a condition on {names}" if names else " under a condition") if condition else ""
+
+
 @dataclass(frozen=True, slots=True)
 class WrittenAgain:
-    """A role assignment is written again, under this condition or none."""
+    """A role assignment is written again: as it is, or under another condition or none."""
 
     who: str
     role: str
     scope: str
-    under: str = ""
+    under: str | None = None
 
     def __str__(self) -> str:
-        under = " under a condition" if self.under else " without a condition"
-        return f"the assignment of {self.role} on {self.scope} to {self.who} is written again{under}"
+        how = "" if self.under is None else under(self.under) or " without its condition"
+        return f"the assignment of {self.role} on {self.scope} to {self.who} is written again{how}"
 
     def act(self, stage: Stage) -> None:
         estate = stage.azure.estate
         found = _found(stage, self.who, self.role, self.scope)
         held = estate.assignments.get(found)
         assert held is not None
-        condition = self.under or None
+        condition = held.condition if self.under is None else self.under or None
         estate.assign(
             self.role, held.scope, principal_id=held.principal_id, name=held.name, condition=condition
         )
