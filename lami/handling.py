@@ -313,8 +313,8 @@ def subscriptions_of(
 ) -> tuple[str, ...]:
     """Where to list: the holders' subscriptions, and wherever it holds or is expected to hold something.
 
-    A re-check of what seems to hold nothing lists everywhere, since that is a finding. Where everywhere is too
-    much to list for one principal, what its event or reconcile will tell is enough.
+    A re-check of what seems to hold nothing lists everywhere, since that is a finding. Where everywhere is
+    too much to list for one principal, what its event or reconcile will tell is enough.
     """
     bare = isinstance(stimulus, Again) and not any(grant.present for grant in state.grants.values())
     if bare and len(rules.watched) <= MOST_LISTED:

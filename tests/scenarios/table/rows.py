@@ -753,6 +753,16 @@ TABLE: dict[str, tuple[Scenario, ...]] = {
             (widened("Tidier", HERE, "critical"),),
             1,
         ),
+        Scenario(
+            (TIDIER, ORDERS, Holds("orders", "Tidier", HERE)),
+            (twice(TIDIEST, TIDIER), Passes(6)),
+        ),
+        Scenario(
+            (ORDERS, Holds("orders", ADMINISTRATOR, HERE, GRANTOR)),
+            (WrittenAgain("orders", ADMINISTRATOR, HERE, ""), Passes(6)),
+            (weakened("orders", "removed", ADMINISTRATOR, HERE, "critical"),),
+            1,
+        ),
         Scenario(READS_INCOMING, (WrittenAgain("orders", READER, "st-claims"), Passes(6))),
         Scenario(
             READS_INCOMING,

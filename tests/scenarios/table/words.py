@@ -174,7 +174,7 @@ class Role:
 
 @dataclass(frozen=True, slots=True)
 class Holds:
-    """A role assignment that stands."""
+    """A role assignment that stands; `under` is its condition."""
 
     who: str
     role: str
