@@ -10,24 +10,11 @@ from collections.abc import Sequence
 
 from azure.core.credentials import TokenCredential
 from azure.core.pipeline import Pipeline, PipelineRequest
-from azure.core.pipeline.policies import ContentDecodePolicy, RequestIdPolicy, UserAgentPolicy
 from azure.mgmt.core.policies import ARMChallengeAuthenticationPolicy
 
-from lami import __version__
 from lami.errors import Permanent
-from lami.rest.pipeline import (
-    CONNECT,
-    READ,
-    BriefRetry,
-    Hook,
-    NoAuthentication,
-    ObjectsOnly,
-    OneHost,
-    Policy,
-    Request,
-    Response,
-)
-from lami.rest.transport import make_transport
+from lami.rest.assembly import assemble
+from lami.rest.pipeline import Hook, NoAuthentication, Policy, Request, Response
 
 
 class ReadsOnly(Hook):
@@ -42,26 +29,8 @@ class ReadsOnly(Hook):
 def make_pipeline(
     endpoint: str, credential: TokenCredential | None, hooks: Sequence[Policy] = ()
 ) -> Pipeline[Request, Response]:
-    """Make the pipeline that every client shares. Nothing connects until it is used.
-
-    Without a credential nothing is added to requests and no proxy of the environment is used, as a
-    loopback stand-in needs it. `hooks` see every try just before it is sent.
-    """
-    policies: list[Policy] = [
-        ReadsOnly(),
-        OneHost(endpoint),
-        RequestIdPolicy(),
-        UserAgentPolicy(f"lami/{__version__}"),
-        ObjectsOnly(),  # before the decoder, so as to see its result
-        ContentDecodePolicy(),
-        BriefRetry(),
-        authentication(endpoint, credential),
-        *hooks,
-    ]
-    transport = make_transport(endpoint, CONNECT, READ, environment=credential is not None)
-    # Opened now, since two threads that open it at once would leave one session behind.
-    transport.open()
-    return Pipeline(transport, policies)
+    """The pipeline that every client shares, signed where there is a credential."""
+    return assemble(endpoint, ReadsOnly(), authentication(endpoint, credential), hooks)
 
 
 def authentication(endpoint: str, credential: TokenCredential | None) -> Policy:
