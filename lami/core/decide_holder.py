@@ -49,7 +49,6 @@ from lami.core.model import (
     User,
 )
 from lami.core.stimuli import Accepted, Attaches, Grants, IdentityIs, Stimulus, Taken, Told, seen_as
-from lami.errors import Permanent
 
 _VERBS = {
     "write": "was written",
@@ -325,10 +324,7 @@ def _tell_users(state: HolderState, draft: Draft) -> None:
 
 
 def _accepted(state: HolderState, stimulus: Accepted, draft: Draft) -> HolderState:
-    finding = draft.book.findings.get(stimulus.finding)
-    if finding is None:
-        raise Permanent(f"{stimulus.finding} is not open (any longer); see `lami findings list`")
-    draft.accept(finding, Acceptance(stimulus.by, stimulus.reason, draft.now, stimulus.until))
+    finding = draft.accepted(stimulus)
     if stimulus.until is not None:
         return state
     if finding.rule == "identity-churn":

@@ -17,9 +17,8 @@ from msgspec.structs import replace
 
 from lami.core import naming
 from lami.core.draft import Draft, Rules
-from lami.core.model import Acceptance, Book, Decision, Gap, LamiState
+from lami.core.model import Book, Decision, Gap, LamiState
 from lami.core.stimuli import Accepted, Again, Blinded, Noted, Sighted, Stimulus, Unannounced
-from lami.errors import Permanent
 
 DAY = timedelta(days=1)
 """Found by two runs within this, what no event told is a gap; it ends when this has passed without."""
@@ -41,7 +40,7 @@ def decide_lami(book: Book, stimulus: Stimulus, rules: Rules, now: datetime) -> 
     elif isinstance(stimulus, Unannounced):
         after = _unannounced(state, stimulus, draft)
     elif isinstance(stimulus, Accepted):
-        _accepted(stimulus, draft)
+        draft.accepted(stimulus)
     elif isinstance(stimulus, Again):
         after = _ended(state, draft)
     return None if after is None else draft.seal(after)
@@ -108,10 +107,3 @@ def _without(state: LamiState, key: str, draft: Draft) -> LamiState:
 
 def _why(gap: Gap) -> dict[str, str]:
     return {"why": "; ".join(gap.notes)}
-
-
-def _accepted(stimulus: Accepted, draft: Draft) -> None:
-    finding = draft.book.findings.get(stimulus.finding)
-    if finding is None:
-        raise Permanent(f"{stimulus.finding} is not open (any longer); see `lami findings list`")
-    draft.accept(finding, Acceptance(stimulus.by, stimulus.reason, draft.now, stimulus.until))

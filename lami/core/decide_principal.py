@@ -48,7 +48,6 @@ from lami.core.model import (
     Term,
 )
 from lami.core.stimuli import Accepted, Carries, DirectorySaid, Stimulus, Taken, Told, seen_as
-from lami.errors import Permanent
 
 
 class Sight(Struct, frozen=True):
@@ -364,10 +363,7 @@ _STANDS = {
 
 
 def _accepted(state: PrincipalState, stimulus: Accepted, draft: Draft) -> PrincipalState:
-    finding = draft.book.findings.get(stimulus.finding)
-    if finding is None:
-        raise Permanent(f"{stimulus.finding} is not open (any longer); see `lami findings list`")
-    draft.accept(finding, Acceptance(stimulus.by, stimulus.reason, draft.now, stimulus.until))
+    finding = draft.accepted(stimulus)
     if stimulus.until is not None:
         return state
     key = ResourceId(finding.detail["assignmentId"]).key

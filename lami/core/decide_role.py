@@ -31,7 +31,6 @@ from lami.core.model import (
     RoleState,
 )
 from lami.core.stimuli import Accepted, Holds, Stimulus, Taken, Told, seen_as
-from lami.errors import Permanent
 
 _DEFINITIONS = "providers/Microsoft.Authorization/roleDefinitions"
 
@@ -180,10 +179,7 @@ def _holds(state: RoleState, said: Holds) -> RoleState | None:
 
 
 def _accepted(state: RoleState, stimulus: Accepted, draft: Draft) -> RoleState:
-    finding = draft.book.findings.get(stimulus.finding)
-    if finding is None:
-        raise Permanent(f"{stimulus.finding} is not open (any longer); see `lami findings list`")
-    draft.accept(finding, Acceptance(stimulus.by, stimulus.reason, draft.now, stimulus.until))
+    draft.accepted(stimulus)
     return state if stimulus.until is not None else _baselined(state)
 
 

@@ -34,7 +34,9 @@ from lami.core.model import (
 )
 from lami.core.naming import subject_of
 from lami.core.policy import Policy
+from lami.core.stimuli import Accepted
 from lami.core.timeline import entry_id, hashed
+from lami.errors import Permanent
 
 MARGIN = timedelta(seconds=1)
 """How much after a deadline its re-check is due, so that it doesn't come a breath too early."""
@@ -131,6 +133,14 @@ class Draft(Struct, dict=True):
     def look_at(self, at: datetime) -> None:
         """Owe a look at the book itself once a time has come."""
         self._looks.append(OwedLook(_after(at), "until"))
+
+    def accepted(self, said: Accepted) -> Finding:
+        """Note that an operator accepts a finding; raises `Permanent` where it is not open."""
+        finding = self.book.findings.get(said.finding)
+        if finding is None:
+            raise Permanent(f"{said.finding} is not open (any longer); see `lami findings list`")
+        self.accept(finding, Acceptance(said.by, said.reason, self.now, said.until))
+        return finding
 
     def accept(self, finding: Finding, acceptance: Acceptance) -> None:
         """Note that a finding is accepted; where that ends, owe a look then."""
