@@ -23,6 +23,7 @@ def world() -> World:
     """An app with a narrow grant, all of it the baseline; an hour has passed since."""
     made = World(11, "0s")
     made.azure.put_app(APP)
+    made.azure.grant(made.azure.present.holders[APP].system, NARROW, queue_scope(0))
     made.azure.events.clear()
     made.azure.sleep(3600)
     made.take()

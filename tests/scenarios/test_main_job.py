@@ -454,6 +454,7 @@ def test_a_user_assigned_identity_that_is_recreated_names_the_apps_that_use_it()
     old = world.azure.put_identity(shared)
     world.azure.put_app(APP, (shared,))
     world.azure.grant(old, NARROW, queue_scope(1))
+    world.azure.grant(world.azure.present.holders[APP].system, NARROW, queue_scope(2))
     world.azure.events.clear()
     world.azure.sleep(3600)
     world.take()
@@ -486,6 +487,8 @@ def test_an_app_that_swaps_identities_is_told_what_the_new_one_lacks() -> None:
     assert churn.detail["change"] == "replaced"
     assert "Missing: Storage Queue Data Message Sender at st1 (storageAccounts)" in churn.notes
     assert not any(note.startswith("Stranded") for note in churn.notes)
+    world.settle()
+    assert world.rules()["ungranted-identity"] >= 1, "the new one holds nothing, for longer than its grace"
     assert world.violations() == []
 
 

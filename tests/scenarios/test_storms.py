@@ -164,7 +164,7 @@ def test_a_storm_of_findings_becomes_digests_with_true_counts() -> None:
     world.azure.sleep(5)
     burst(world)
     world.settle()
-    assert world.rules() == {"broad-grant": 300}
+    assert world.rules()["broad-grant"] == 300
     for channel in world.channels:
         digests = [alert for alert in channel.alerts if alert.is_digest]
         assert len(channel.alerts) <= 20 + 5
