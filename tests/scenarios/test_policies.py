@@ -10,7 +10,7 @@ from lami.core.ids import ResourceId
 from lami.core.model import Entry, Finding
 from lami.core.shapes import finding_json
 from lami.core.timeline import Query
-from tests.simulation.azure import CONTRIBUTOR, SUB, app_id
+from tests.simulation.azure import CONTRIBUTOR, NARROW, SUB, app_id, queue_scope
 from tests.simulation.world import World
 
 APP = app_id("claims-intake")
@@ -23,6 +23,7 @@ def world() -> World:
     """Somebody was granted Contributor on the subscription, and everybody was told."""
     made = World(11, "0s")
     made.azure.put_app(APP)
+    made.azure.grant(made.azure.present.holders[APP].system, NARROW, queue_scope(0))
     made.azure.events.clear()
     made.azure.sleep(3600)
     made.begin()
