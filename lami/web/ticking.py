@@ -39,6 +39,8 @@ class Ticker:
     def stop(self, seconds: float) -> None:
         """Ask it to end and wait for the call that is running, but no longer than so many seconds."""
         self._stop.set()
+        if self._thread.ident is None:
+            return  # Closed while it was being started: it ends as soon as it begins.
         self._thread.join(seconds)
         if self._thread.is_alive():
             log.warning("%s was still at work when lami stopped; it goes on at the next start", self._name)

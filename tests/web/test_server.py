@@ -197,6 +197,16 @@ def test_closing_from_another_thread_ends_serve_forever(fresh: World) -> None:
     eventually(lambda: not set(threading.enumerate()) - before, "its threads have ended")
 
 
+def test_what_is_stopped_before_it_began_ends_as_soon_as_it_begins() -> None:
+    """A server may be closed by another thread while it is starting."""
+    worked: list[bool] = []
+    ticker = Ticker("early", lambda: not worked.append(True), 0.01, lambda name: None)
+    ticker.stop(1)
+    ticker.start()
+    ticker.stop(1)
+    assert not worked
+
+
 def test_many_requests_are_answered_at_once(fresh: World) -> None:
     """A slow Azure holds up the events that wait for it, and not the API."""
     events = [written(fresh.azure, fresh.azure.estate.put(fresh.app(f"app-{n}")).id) for n in range(4)]
