@@ -1,4 +1,8 @@
-"""The detectors, each in a file of its own; `DETECTORS` names all that are plugged in."""
+"""The detectors, each in a file of its own; `DETECTORS` names all that are plugged in.
+
+`grants` and `posture` are no detectors: they hold what the rules on role assignments, and those on workflow
+definitions, have in common.
+"""
 
 from lami.core.findings import Detector
 from lami.detectors.audience_mismatch import AudienceMismatch

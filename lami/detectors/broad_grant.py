@@ -11,10 +11,9 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from lami.core import automation, conditions, naming, remedy, terms
-from lami.core.ids import digest
 from lami.core.model import Book, Found, Grant, PrincipalState, Severity
 from lami.core.policy import Automation, Policy
-from lami.core.timeline import stamp
+from lami.detectors import grants
 
 RULE = "broad-grant"
 
@@ -63,16 +62,6 @@ def _found(
     made_by: Automation | None,
 ) -> Found:
     subject = naming.subject_of(book)
-    names = naming.carrier_names(state)
-    detail = {
-        "principalId": book.subject.key,
-        "assignmentId": grant.id.text,
-        "roleName": grant.role_name,
-        "roleDefinitionId": grant.access.role,
-        "scope": grant.access.scope.text,
-        **({"holder": naming.listed(names)} if names else {}),
-        **({"automation": made_by.name} if made_by else {}),
-    }
     unread = (
         ()
         if grant.readable
@@ -80,15 +69,18 @@ def _found(
     )
     return Found(
         rule=RULE,
-        key=f"{key}|{stamp(grant.created) if grant.created else ''}|{grant.access.key}",
+        key=f"{grants.identity(key, grant)}|{grant.access.key}",
         severity=severity,
         subject=subject,
         title=f"{subject.name} was granted {naming.role(grant.role_name, grant.access)}: {why}",
-        detail=detail,
+        detail={
+            **grants.detail(book, state, grant),
+            **({"automation": made_by.name} if made_by else {}),
+        },
         cause=grant.cause,
         since=grant.newest,
         telling=severity,
-        thread=_thread(book, state),
+        thread=grants.thread(book, state),
         holds=grant.access.key,
         notes=(
             *unread,
@@ -110,8 +102,3 @@ def _under(condition: str) -> Iterator[str]:
 def _made_by(automation: Automation) -> str:
     why = "its grants are told" if automation.grants == "alert" else "what grants access is told all the same"
     return f"Made by {automation.name}, which is on the automation list; {why}."
-
-
-def _thread(book: Book, state: PrincipalState) -> str:
-    holders = sorted(state.carriers)
-    return digest(holders[0] if holders else book.subject.key, length=16)

@@ -12,10 +12,9 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from lami.core import conditions, naming, remedy, terms
-from lami.core.ids import digest
 from lami.core.model import Access, Book, Found, Grant, PrincipalState, Severity
 from lami.core.policy import Policy, worst
-from lami.core.timeline import stamp
+from lami.detectors import grants
 
 RULE = "condition-weakened"
 MOST_SHOWN = 2_000
@@ -42,25 +41,19 @@ class ConditionWeakened(Struct, frozen=True):
 
 def _found(book: Book, state: PrincipalState, key: str, grant: Grant, was: Access, policy: Policy) -> Found:
     subject = naming.subject_of(book)
-    names = naming.carrier_names(state)
     before, after = was.condition, grant.access.condition
     change = conditions.compare(before, after)
     severity, why = _severity(grant, policy)
     detail = {
-        "principalId": book.subject.key,
-        "assignmentId": grant.id.text,
-        "roleName": grant.role_name,
-        "roleDefinitionId": grant.access.role,
-        "scope": grant.access.scope.text,
+        **grants.detail(book, state, grant),
         "change": change,
         "conditionBefore": _shown(before),
         **({"conditionAfter": _shown(after)} if after else {}),
-        **({"holder": naming.listed(names)} if names else {}),
     }
     what = f"{naming.role(grant.role_name, grant.access)} at {grant.access.scope.short}"
     return Found(
         rule=RULE,
-        key=f"{key}|{stamp(grant.created) if grant.created else ''}",
+        key=grants.identity(key, grant),
         severity=severity,
         subject=subject,
         title=f"the condition of {what} was {_VERBS.get(change, change)} {subject.name}'s grant",
@@ -68,7 +61,7 @@ def _found(book: Book, state: PrincipalState, key: str, grant: Grant, was: Acces
         cause=grant.cause,
         since=grant.newest,
         telling=f"{severity}|{grant.access.key}",
-        thread=digest(sorted(state.carriers)[0] if state.carriers else book.subject.key, length=16),
+        thread=grants.thread(book, state),
         holds=grant.access.key,
         notes=(
             f"Condition before: {_shown(before)}",

@@ -14,10 +14,9 @@ from datetime import datetime
 from msgspec import Struct
 
 from lami.core import naming, remedy
-from lami.core.ids import digest
-from lami.core.model import SEVERITIES, Book, Cause, Found, Grant, PrincipalState, Severity
-from lami.core.policy import Policy
-from lami.core.timeline import stamp
+from lami.core.model import Book, Cause, Found, Grant, PrincipalState, Severity
+from lami.core.policy import Policy, worst
+from lami.detectors import grants
 
 RULE = "orphaned-assignment"
 
@@ -35,28 +34,21 @@ class OrphanedAssignment(Struct, frozen=True):
         why = _why(book, state)
         if why is None:
             return
-        subject, names = naming.subject_of(book), naming.carrier_names(state)
+        subject = naming.subject_of(book)
         for key, grant in sorted(state.grants.items()):
             if not grant.present or grant.tolerated:
                 continue
             yield Found(
                 rule=self.rule,
-                key=f"{key}|{stamp(grant.created) if grant.created else ''}",
+                key=grants.identity(key, grant),
                 severity=_severity(grant, policy),
                 telling=_severity(grant, policy),
                 subject=subject,
                 title=f"{naming.access(grant.role_name, grant.access)} is left behind: {why.words}",
-                detail={
-                    "principalId": book.subject.key,
-                    "assignmentId": grant.id.text,
-                    "roleName": grant.role_name,
-                    "roleDefinitionId": grant.access.role,
-                    "scope": grant.access.scope.text,
-                    **({"holder": naming.listed(names)} if names else {}),
-                },
+                detail=grants.detail(book, state, grant),
                 cause=why.cause,
                 since=why.since,
-                thread=digest(sorted(state.carriers)[0] if names else book.subject.key, length=16),
+                thread=grants.thread(book, state),
                 notes=why.notes,
                 attack=("T1078.004",),
                 remediation=(remedy.delete_assignment(grant.id.text),),
@@ -96,4 +88,4 @@ _DEAD = (
 def _severity(grant: Grant, policy: Policy) -> Severity:
     floor = policy.severity(RULE)
     reach = policy.reach(grant.powers, grant.access.scope)
-    return floor if reach is None else min(floor, reach[0], key=SEVERITIES.index)
+    return floor if reach is None else worst(floor, reach[0])
