@@ -29,6 +29,7 @@ from lami.core.draft import Draft
 from lami.core.ids import digest
 from lami.core.messages import compose
 from lami.core.model import SEVERITIES, Finding, Owed, OwedAlert, OwedMessage, Subject
+from lami.core.stimuli import Stimulus
 from lami.errors import Permanent, Temporary
 from lami.handling import Handled, Tools, handle
 from lami.store.books import Loaded
@@ -43,6 +44,8 @@ MOST_ALERTS = 10
 """How many stories of a drain a channel is told one by one; more than these are told as one digest."""
 LEASE = timedelta(minutes=5)
 """How long a worker has to tell the alerts it claimed; after that another may."""
+CUT_OFF = timedelta(seconds=10)
+"""After this whoever has not paid what nobody delivers again is taken to have died."""
 RETRY = timedelta(seconds=30)
 """When a channel that is down is tried again, where it did not say."""
 REFUSED = timedelta(hours=1)
@@ -115,6 +118,18 @@ class Drain:
         self._index(around)
         self._cross_off(around)
         return around.handled
+
+    def carry_out(self, subject: Subject, stimulus: Stimulus) -> list[Handled]:
+        """Handle what nobody delivers again, and pay what follows of it; answers what was done, it first.
+
+        Were that cut off after the commit, the walker would pay what is owed.
+        """
+        watch = Due(self._tools.clock() + CUT_OFF, "drain", stimulus.cause, subject)
+        self._due.add([watch])
+        handled = handle(self._tools, subject, stimulus)
+        further = self.pay([handled.loaded])
+        self._due.done(watch)
+        return [handled, *further]
 
     # --- 1. messages ---
 

@@ -14,22 +14,18 @@ from lami.core.decide_lami import decide_lami
 from lami.core.model import LAMI, Cause, Unknown
 from lami.core.stimuli import Blinded, Noted, Sighted
 from lami.drain import Drain
-from lami.handling import Handled, Tools, handle
-from lami.store.due import Due, DueList
+from lami.handling import Handled, Tools
 
 LASTING = timedelta(minutes=10)
 """How long Azure must have failed to answer before it is a gap: a 429 or 500 is gone within minutes mostly,
 and an alert that mends itself teaches to ignore alerts. What is denied stays so: that is a gap at once."""
-_CUT_OFF = timedelta(seconds=10)
-"""After this whoever has not paid what a gap owes is taken to have died."""
 
 
 class Gaps:
     """What lami is blind to."""
 
-    def __init__(self, tools: Tools, due: DueList, drain: Drain) -> None:
+    def __init__(self, tools: Tools, drain: Drain) -> None:
         self._tools = tools
-        self._due = due
         self._drain = drain
 
     def open(
@@ -71,12 +67,6 @@ class Gaps:
 
     def _say(self, stimulus: Blinded | Sighted | Noted) -> Sequence[Handled]:
         book = self._tools.books.load(LAMI).book
-        now = self._tools.clock()
-        if not book.owed and decide_lami(book, stimulus, self._tools.rules, now) is None:
+        if not book.owed and decide_lami(book, stimulus, self._tools.rules, self._tools.clock()) is None:
             return ()
-        watch = Due(now + _CUT_OFF, "drain", stimulus.cause, LAMI)
-        self._due.add([watch])
-        handled = handle(self._tools, LAMI, stimulus)
-        further = self._drain.pay([handled.loaded])
-        self._due.done(watch)
-        return (handled, *further)
+        return self._drain.carry_out(LAMI, stimulus)

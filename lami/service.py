@@ -22,17 +22,14 @@ from lami.core.model import Actor, Cause, Change
 from lami.core.stimuli import Accepted
 from lami.drain import Drain
 from lami.errors import BadEvent, Permanent, Temporary
-from lami.handling import Handled, Tools, handle
+from lami.handling import Handled, Tools
 from lami.pace import CALM, Calm, Pace, window_end
 from lami.reconcile import Reconciler
 from lami.routing import NotNow, Router
-from lami.store.due import Due, DueList
+from lami.store.due import DueList
 from lami.walker import Walker
 
 log = logging.getLogger(__name__)
-
-_CUT_OFF = timedelta(seconds=10)
-"""After this a command that has not paid what it owes is taken to have died."""
 
 
 class Outcome(Struct, frozen=True):
@@ -155,14 +152,9 @@ class Service:
         said = digest(by.id, by.name, reason, str(until), length=8)
         cause = Cause(f"accept-{finding}-{now.timestamp():.6f}-{said}", "lami/accept", now, actor=by)
         stimulus = Accepted(finding, by.name or by.id or "somebody", reason, until, cause)
-        # Nobody delivers a command again: were it cut off after the commit, the walker pays what is owed.
-        watch = Due(now + _CUT_OFF, "drain", cause, indexed.subject)
-        self._due.add([watch])
-        handled = handle(self._tools, indexed.subject, stimulus)
-        further = self._drain.pay([handled.loaded])
-        self._due.done(watch)
+        handled = self._drain.carry_out(indexed.subject, stimulus)
         self._tools.books.flush()
-        ids = tuple(dict.fromkeys(id for h in (handled, *further) for id in h.findings))
+        ids = tuple(dict.fromkeys(id for one in handled for id in one.findings))
         return Acknowledgement(finding, ids)
 
     # --- what is due ---

@@ -150,7 +150,7 @@ def assemble(
     rules = Rules(settings.policy, DETECTORS, settings.subscriptions, settings.patience)
     tools = Tools(books, index, arm, rules, clock, sleep)
     drain = Drain(tools, due, channels, settings.public_url, watch.told)
-    gaps = Gaps(tools, due, drain)
+    gaps = Gaps(tools, drain)
     enactor = Enactor(tools, due, gaps)
     census = Census(tools, due, drain, directory, gaps) if directory is not None else None
     reconciler = Reconciler(tools, due, drain, gaps, enactor, census)

@@ -44,7 +44,6 @@ from lami.drain import Drain
 from lami.reconcile import Reconciler, _Leases
 from lami.routing import Router
 from lami.runs import Handler
-from lami.service import Service
 from lami.store import books
 from lami.store.books import Books
 from lami.store.index import Index
@@ -416,7 +415,7 @@ MUTANTS: tuple[Mutant, ...] = (
     # --- the operator ---
     Mutant(
         "an acceptance without its due row",
-        Service.accept,
+        Drain.carry_out,
         (("    self._due.add([watch])\n", ""),),
         "operator and crashes",
         seed=9,
