@@ -20,7 +20,7 @@ from msgspec import Struct, field
 from lami.core import digests, directory
 from lami.core.draft import MARGIN
 from lami.core.messages import carried
-from lami.core.model import Actor, Cause, HolderState, PrincipalState, Said, Subject, Unknown
+from lami.core.model import ITSELF, Cause, HolderState, PrincipalState, Said, Subject, Unknown
 from lami.core.stimuli import DirectorySaid
 from lami.drain import Drain
 from lami.gaps import LASTING, Gaps
@@ -93,9 +93,7 @@ class Census:
         a lease.
         """
         at = self._tools.clock()
-        cause = Cause(
-            f"directory-{at.isoformat()}", "lami/directory", at, actor=Actor("lami", "lami", "lami")
-        )
+        cause = Cause(f"directory-{at.isoformat()}", "lami/directory", at, actor=ITSELF)
         known = {one.key: what for one, what in self._tools.index.digests(digests.DIRECTORY).items()}
         counted = self._count(known, alive)
         if counted.unknown:

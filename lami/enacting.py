@@ -10,7 +10,7 @@ import logging
 from collections.abc import Sequence
 
 from lami.core import naming
-from lami.core.model import LAMI, Actor, Cause, Finding, LamiState, Subject
+from lami.core.model import ITSELF, LAMI, Cause, Finding, LamiState, Subject
 from lami.core.policy import PolicyException
 from lami.gaps import Gaps
 from lami.handling import Tools
@@ -19,7 +19,6 @@ from lami.store.due import Due, DueList
 log = logging.getLogger(__name__)
 
 _POLICY, _EXCEPTIONS, _ENDED = "policy", "exceptions", "ended"
-ITSELF = Actor("lami", "lami", "lami")
 
 
 class Enactor:

@@ -22,7 +22,7 @@ from msgspec.structs import replace
 
 from lami.census import GAP, Census, Counted
 from lami.core.digests import DIRECTORY
-from lami.core.model import Actor, Cause, Subject, Unknown
+from lami.core.model import ITSELF, Cause, Subject, Unknown
 from lami.core.stimuli import Reconciled
 from lami.drain import Drain
 from lami.enacting import Enactor
@@ -138,7 +138,7 @@ class Reconciler:
 
     def _begin(self, run: str, places: Sequence[str], progress: Listener) -> _Run:
         now = self._tools.clock()
-        cause = Cause(f"reconcile-{run}", "lami/reconcile", now, actor=Actor("lami", "lami", "lami"))
+        cause = Cause(f"reconcile-{run}", "lami/reconcile", now, actor=ITSELF)
         leases = _Leases(self._tools, self._due, cause)
         leases.take(places)
         return _Run(run, leases, Handler(self._tools, self._due, self._drain, cause), Tally(), progress)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import logging
 
-from lami.core.model import Actor
+from lami.core.model import ITSELF, Actor
 from lami.runs import Listener, Report
 from lami.wiring import Lami
 
 log = logging.getLogger(__name__)
-
-ITSELF = Actor("lami", "lami", "lami")
 
 
 def begin(lami: Lami) -> None:

@@ -236,6 +236,8 @@ class Subject(Struct, frozen=True):
         return f"{self.kind}|{digest(self.key) if self.kind == 'holder' else self.key}"
 
 
+ITSELF = Actor("lami", "lami", "lami")
+"""Who acts where nobody told lami to: its timers, its reconcile, its start."""
 LAMI = Subject("lami", "lami")
 """lami itself: its book holds what it is blind to."""
 

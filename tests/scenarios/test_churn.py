@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lami.core.model import Finding
+from lami.core.model import ITSELF, Finding
 from lami.queries import FindingQuery
 from lami.sandbox import IDENTITY, SITE, SLOT, resource_id
-from lami.schedule import ITSELF
 from tests.world import GROUP, World, eventually, world
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from lami.core.ids import ResourceId
-from lami.core.model import LAMI, Actor, Cause
+from lami.core.model import ITSELF, LAMI, Actor, Cause
 from lami.core.timeline import Query
 from lami.schedule import reconcile_now, take_baseline_if_none
 from tests.simulation.azure import CONTRIBUTOR, NARROW, OTHER_SUB, SUB, app_id, identity_id, queue_scope
@@ -15,7 +15,7 @@ from tests.simulation.world import World
 
 APP = app_id("claims-intake")
 SUBSCRIPTION = ResourceId(f"/subscriptions/{SUB}")
-WHY = Cause("test-1", "lami/test", World(1).azure.now, actor=Actor("lami", "lami", "lami"))
+WHY = Cause("test-1", "lami/test", World(1).azure.now, actor=ITSELF)
 
 
 @pytest.fixture

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from lami.core.model import Finding
+from lami.core.model import ITSELF, Finding
 from lami.queries import FindingQuery
 from lami.sandbox import IDENTITY, SITE, SLOT, resource_id
-from lami.schedule import ITSELF
 from tests.world import GROUP, World, world
 
 

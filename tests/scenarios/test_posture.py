@@ -10,12 +10,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from lami.core.model import Finding
+from lami.core.model import ITSELF, Finding
 from lami.core.timeline import Query
 from lami.queries import FindingQuery
 from lami.sandbox import IDENTITY, WORKFLOW, resource_id
 from lami.sandbox.definitions import CARELESS, PLAIN, definition
-from lami.schedule import ITSELF, reconcile_now
+from lami.schedule import reconcile_now
 from lami.store import rows
 from tests.arm.definitions import Json, connection, http
 from tests.world import GROUP, World, world
