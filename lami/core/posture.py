@@ -52,8 +52,11 @@ def judged(state: HolderState) -> dict[str, tuple[Part, ...]]:
 
 def objected(state: HolderState, rule: str) -> tuple[Part, ...]:
     """The places of one rule that nobody accepted."""
-    accepted = state.posture.accepted
-    return tuple(part for part in judged(state).get(rule, ()) if place(part) not in accepted)
+    shown, accepted = state.posture.shown, state.posture.accepted
+    if shown is None or not state.present:
+        return ()
+    mine = (part for part in shown.parts if _rule(part, state) == rule)
+    return tuple(part for part in mine if place(part) not in accepted)
 
 
 def looked_at(
