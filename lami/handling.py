@@ -60,8 +60,6 @@ from lami.store.table import Conflict
 
 log = logging.getLogger(__name__)
 
-WORKFLOW = "microsoft.logic/workflows"
-"""The type of a Consumption logic app, whose runs Azure Resource Manager lists."""
 MOST_LISTED = 25
 """Of so many subscriptions all are listed for one principal, where it seems to hold nothing anywhere."""
 MOST_TRIES = 50
@@ -250,7 +248,7 @@ def _failed_runs(tools: Tools, id: ResourceId, state: HolderState, stimulus: Sti
     None where nothing is missing, or where it could not be counted, which is no reason to conclude nothing.
     """
     since = missing_since(state)
-    if since is None or not isinstance(stimulus, Again) or id.type != WORKFLOW:
+    if since is None or not isinstance(stimulus, Again):
         return None
     counted = tools.arm.failed_runs(id, since, tools.clock())
     return None if isinstance(counted, Unknown) else counted

@@ -329,6 +329,8 @@ class SimulatedAzure:
         return Present(found) if found else Absent()
 
     def failed_runs(self, app: ResourceId, since: datetime, until: datetime) -> FailedRuns | Unknown:
+        if app.type != "microsoft.logic/workflows":
+            return Unknown(f"{app.name} has no runs")
         return FailedRuns(since, until, 0)
 
     def holders_in(self, subscription: str) -> Iterator[IdentityHolder | Unknown]:
