@@ -33,7 +33,7 @@ from lami.core.naming import holder_name
 from lami.core.policy import Policy
 from lami.core.terms import Supply
 
-Standing = Literal["ok", "missing", "unknown"]
+InPlace = Literal["ok", "missing", "unknown"]
 Replies = Mapping[tuple[str, str], tuple[RoleAssignment, ...] | Unknown]
 """What a principal is granted in a subscription: as listed now, by both."""
 
@@ -47,7 +47,7 @@ class Need(Struct, frozen=True):
 
     holder: ResourceId
     check: Literal["baseline", "identity", "access"]
-    status: Standing
+    status: InPlace
     what: str
     severity: Severity
     principal: str = ""
@@ -169,7 +169,7 @@ def _access(
 ) -> Need:
     name, what = holder_name(id), naming.access(term.role_name, term.access)
 
-    def need(status: Standing, text: str, principal: str = "", mend: Iterable[str] = ()) -> Need:
+    def need(status: InPlace, text: str, principal: str = "", mend: Iterable[str] = ()) -> Need:
         return Need(id, "access", status, text, severity, principal, term.access, term.role_name, tuple(mend))
 
     if isinstance(look, Unknown):

@@ -230,13 +230,13 @@ def _taken_away(
     draft: Draft,
 ) -> Grant | Heard | None:
     at = newest or draft.now
-    if isinstance(held, Grant) and held.present and (told is None or not told.deletes):
-        # No delete says when it went: it is seen to be gone now. Else a replica that still lags could show it
-        # again to the next look, as something that is no older than what was told.
-        at = draft.now
     if not isinstance(held, Grant):
         return Heard(at, gone=True) if held is not None or told is not None else None
     if held.present:
+        if told is None or not told.deletes:
+            # No delete says when it went: it is seen to be gone now. Else a replica that still lags could
+            # show it again to the next look, as something that is no older than what was told.
+            at = draft.now
         what, made_by = naming.access(held.role_name, held.access), _made_by(held, draft)
         draft.observed.add(held.access.scope.subscription)
         draft.say(
