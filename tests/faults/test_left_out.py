@@ -8,7 +8,6 @@ import pytest
 
 from lami.drain import Drain
 from lami.runs import Handler
-from lami.service import Service
 from lami.walker import Walker
 from tests.faults.story import STORY
 from tests.faults.test_points import cases, without_faults, wrong_after
@@ -20,7 +19,7 @@ LEFT_OUT = (
         "accepted",
         Mutant(
             "a command is not on the due list while it is done",
-            Service.accept,
+            Drain.carry_out,
             (("self._due.add([watch])", "pass"),),
             CRASH.name,
         ),
