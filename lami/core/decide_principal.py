@@ -8,6 +8,8 @@ The rules:
 - A present grant that nobody objects to is *folded*: expected from now on, with an entry. Nothing is folded
   while the principal is shed; what it holds then is left behind. What automation made for a while, or
   broadly, is not folded either (`lami.core.automation`), though nobody objects.
+- Taking the baseline folds all that a principal never seen holds, however broad. So does word of a holder
+  that is taken: the principal itself could not be read when its turn was.
 - What a holder that carries this principal expects of it is accepted here.
 - Of an assignment whose condition is changed in place it is remembered which access the baseline expected
   of it. Deleted and made again it is another assignment.
@@ -47,6 +49,7 @@ from lami.core.model import (
     Subject,
     Term,
 )
+from lami.core.persisting import TAKING
 from lami.core.stimuli import Accepted, Carries, DirectorySaid, Stimulus, Taken, Told, seen_as
 
 
@@ -80,12 +83,18 @@ def decide_principal(
     draft.looked = bool(sight.complete)  # One assignment says nothing of the others.
     heard = after
     after = _see(heard, stimulus, sight, draft)
-    taking = isinstance(stimulus, Taken) and (book.version == 0 or bool(stimulus.reason))
     if isinstance(stimulus, Taken) and stimulus.reason:
         after = _taken_anew(after, stimulus, draft)
-    after = _fold(after, taking, draft)
+    after = _fold(after, _taking(book, stimulus), draft)
     _spread(state, heard, after, stimulus, draft)
     return draft.seal(after)
+
+
+def _taking(book: Book, stimulus: Stimulus) -> bool:
+    """Whether all that stands belongs to the baseline, however broad."""
+    if isinstance(stimulus, Taken):
+        return book.version == 0 or bool(stimulus.reason)
+    return isinstance(stimulus, Carries) and book.version == 0 and stimulus.cause.operation == TAKING
 
 
 # --- looks -----------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from lami.core.decide_principal import Sight, decide_principal
 from lami.core.ids import ResourceId
 from lami.core.model import Absent, Acceptance, Access, Book, Decision, Finding, Grant, PrincipalState, Term
+from lami.core.persisting import TAKING
 from lami.core.stimuli import Accepted, Again, Reconciled, Stimulus, Taken
 from lami.errors import Permanent
 from tests.core.builders import (
@@ -458,6 +459,20 @@ def test_the_first_baseline_expects_what_stands() -> None:
     assert (decision.opened, counts(decision)) == ((), {make_access(OWNER): 1})
     later = make_assignment("a2", role=CONTRIBUTOR, created=at(8))
     assert principal_step(decision.book, told(later.id, time=at(9)), later, now=at(10)).opened
+
+
+def test_what_a_holder_that_is_taken_tells_of_belongs_to_the_baseline_too() -> None:
+    """The principal itself could not be read when its turn was: what stands is no news for that."""
+    fresh = replace(make_principal(), version=0)
+    takes = replace(says_carries(), cause=replace(cause("take-1"), operation=TAKING))
+    wide = make_assignment(role=OWNER)
+    decision = principal_step(fresh, takes, wide, complete=[SUB])
+    assert decision.opened == ()
+    assert counts(decision) == {wide.access: 1}
+    later = principal_step(carried(), replace(takes, version=2, terms={}), wide, complete=[SUB])
+    assert only_finding(later).rule == "broad-grant", "a book that was written before is no part of it"
+    told_later = principal_step(fresh, says_carries(), wide, complete=[SUB])
+    assert only_finding(told_later).rule == "broad-grant"
 
 
 def test_a_baseline_taken_again_moves_only_with_a_reason() -> None:

@@ -620,6 +620,13 @@ MUTANTS: tuple[Mutant, ...] = (
         seed=27,
     ),
     Mutant(
+        "what a holder that is taken tells of is judged as news",
+        decide_principal._taking,
+        (("stimulus.cause.operation == TAKING", "False"),),
+        "take",
+        seed=1140,
+    ),
+    Mutant(
         "partial listing taken for whole",
         listing.list_subscription,
         (

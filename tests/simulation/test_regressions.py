@@ -73,3 +73,9 @@ def test_a_run_that_ends_leaves_the_other_question_to_the_directory() -> None:
 def test_a_name_used_by_several_is_looked_at_for_each_once_more(kind: str, seed: int) -> None:
     """The delete of the one's went to the other's book, and a lagging replica then showed it to the one."""
     assert judge(kind, False, seed) is None
+
+
+@pytest.mark.parametrize("seed", [1140, 2005])
+def test_a_principal_that_its_take_could_not_read_is_taken_with_its_holder(seed: int) -> None:
+    """The holder told it that it is carried, and what it held already was told as a broad grant."""
+    assert judge("take", False, seed) is None
