@@ -213,15 +213,21 @@ def _shown(
         draft.say("observed", what, after=_words(after.observed))
     else:
         _touched(stimulus, draft, "its identities are unchanged")
-    _say_posture(state, after, draft)
+    _say_posture(state, after, stimulus, draft)
     return after
 
 
-def _say_posture(before: HolderState, after: HolderState, draft: Draft) -> None:
-    """A line for what came up or went since the last look at a definition that had been seen."""
+def _say_posture(before: HolderState, after: HolderState, stimulus: Stimulus, draft: Draft) -> None:
+    """A line for what came up or went since the last look at a definition that had been seen.
+
+    What no event told of leaves a line, too, where no rule minds it.
+    """
     if before.posture.shown is None or not before.present:
         return
     came, went = posture.difference(before, after)
+    another = before.posture.shown != after.posture.shown
+    if another and not came and not went and not isinstance(stimulus, Told):
+        draft.say("observed", f"the definition of {draft.name} changed, and no rule minds what is new")
     if came:
         draft.say("observed", f"the definition of {draft.name} shows now {_some(came)}")
     if went:

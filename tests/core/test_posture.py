@@ -9,7 +9,7 @@ from lami.core import posture
 from lami.core.digests import of_book, of_holder
 from lami.core.model import Absent, Book, Cause, Definition, HolderState, IdentityHolder, Part
 from lami.core.persisting import TAKING
-from lami.core.stimuli import Accepted, Taken
+from lami.core.stimuli import Accepted, Reconciled, Taken
 from lami.detectors import DETECTORS
 from tests.core.builders import (
     P1,
@@ -221,6 +221,19 @@ def test_the_timeline_says_what_came_and_went() -> None:
     decision = holder_step(seen(A), told(workflow(), time=at(60), id="event-1"), app(B, C, minute=1), at(60))
     assert "shows now action B: a password (Basic) and action C: a password (Basic)" in texts(decision)
     assert "no longer shows action A: a password (Basic)" in texts(decision)
+
+
+def test_a_change_that_no_event_told_leaves_a_line_where_no_rule_minds_it() -> None:
+    """Reconcile counts it as missed by events, so the timeline says what was; an event has its own line."""
+    look = app(A, OWN, minute=1)
+    found = holder_step(seen(A), Reconciled("run", cause("reconcile")), look, at(1200))
+    assert [(entry.kind, entry.text) for entry in found.entries] == [
+        ("reconciled", "the definition of claims-intake changed, and no rule minds what is new")
+    ]
+    again = holder_step(found.book, Reconciled("run-2", cause("reconcile-2")), look, at(1300))
+    assert again.entries == ()
+    announced = holder_step(seen(A), told(workflow(), time=at(60), id="event-1"), look, at(60))
+    assert "no rule minds" not in texts(announced)
 
 
 def test_a_listing_shows_what_changed() -> None:
