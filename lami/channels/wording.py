@@ -132,6 +132,10 @@ def facts(finding: Finding) -> tuple[Fact, ...]:
         del detail["holder"]
     if detail.get("roleName"):
         detail.pop("roleDefinitionId", "")
+    if detail.get("scope", "").lower() == subject.id.lower():
+        del detail["scope"]  # It stands as the resource.
+    for condition in ("conditionBefore", "conditionAfter"):
+        detail.pop(condition, "")  # The notes have them at length.
     for key, value in sorted(detail.items(), key=_place):
         known.append((_LABELS.get(key, _words(key)), value, key.endswith("Id") or key == "scope"))
     if subject.id.startswith("/"):

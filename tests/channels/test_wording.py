@@ -1,0 +1,30 @@
+"""What an alert says of a finding, each fact once."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from lami.channels.wording import facts
+from tests.channels.samples import redeploy
+
+FINDING = redeploy().findings[0]
+
+
+def labels(**changes: object) -> list[str]:
+    """The labels of the facts of a finding with other members."""
+    return [fact.label for fact in facts(replace(FINDING, **changes))]
+
+
+def test_a_scope_that_is_the_resource_is_said_once() -> None:
+    """A finding on an app as such is at the app; what lies elsewhere is said."""
+    id = FINDING.subject.id
+    assert "Scope" not in labels(detail={"scope": id.upper()})
+    assert "Resource" in labels(detail={"scope": id})
+    assert "Scope" in labels(detail={"scope": f"{id}/child"})
+
+
+def test_conditions_stand_in_the_notes_only() -> None:
+    """They may be long, and a fact is a line."""
+    found = labels(detail={"conditionBefore": "x", "conditionAfter": "y", "change": "changed"})
+    assert not any("ondition" in label for label in found)
+    assert "Change" in found
