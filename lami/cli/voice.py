@@ -77,9 +77,14 @@ class _Log(logging.Handler):
 
 
 def listen(level: int) -> None:
-    """Have the log written to standard error, from this level on; Azure's own from `WARNING` on at least."""
+    """Have the log written to standard error, from this level on.
+
+    Azure's own from `WARNING` on at least. That a request waits a moment for a thread is no warning, though
+    waitress calls it one.
+    """
     logging.basicConfig(handlers=[_Log()], level=level)
     logging.getLogger("azure").setLevel(level if level <= logging.DEBUG else max(level, logging.WARNING))
+    logging.getLogger("waitress.queue").setLevel(level if level < logging.WARNING else logging.ERROR)
 
 
 def voice_options(command: Callable[Concatenate[Voice, P], None]) -> Callable[P, None]:
