@@ -12,13 +12,15 @@ from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
 from azure.core.credentials import TokenCredential
+from msgspec.structs import replace
 
 from lami.arm import read
 from lami.arm.clients import IDENTITIES_VERSION, SITES_VERSION, Clients
 from lami.arm.failures import look
 from lami.arm.protocol import NotAHolder
 from lami.arm.roles import RoleCache
-from lami.core.ids import ResourceId, guid
+from lami.arm.subscriptions import SubscriptionNames
+from lami.core.ids import Level, ResourceId, guid
 from lami.core.model import FailedRuns, IdentityHolder, Look, Present, RoleAssignment, RoleDefinition, Unknown
 from lami.rest.failures import FAILURES, Ask, unknown
 from lami.rest.pipeline import Policy
@@ -61,9 +63,10 @@ class AzureArm:
         self._lock = Lock()
         self._made: Clients | None = None
         self._roles = RoleCache(self._definitions_in, self._definition, clock)
+        self._names = SubscriptionNames(self._name, clock)
 
     def assignment(self, id: ResourceId) -> Look[RoleAssignment]:
-        """Look at one role assignment: one read (its role definition comes from a cache)."""
+        """Look at one role assignment: one read (its role and a subscription's name come from caches)."""
 
         def get() -> RoleAssignment:
             seen = self._granted(self._clients().assignment(id), id.subscription)
@@ -158,7 +161,12 @@ class AzureArm:
 
     def _granted(self, model: AssignmentModel, subscription: str) -> RoleAssignment:
         definition = read.definition_of(model)
-        return read.assignment(model, self._roles.get(definition, subscription or definition.subscription))
+        seen = read.assignment(model, self._roles.get(definition, subscription or definition.subscription))
+        scope = seen.access.scope
+        if scope.level is not Level.SUBSCRIPTION:
+            return seen
+        called = ResourceId(scope.text, self._names.get(scope.subscription))
+        return replace(seen, access=replace(seen.access, scope=called))
 
     def _assignments(self, subscription: str, condition: str | None) -> Iterator[RoleAssignment | Unknown]:
         return _lines(
@@ -175,6 +183,13 @@ class AzureArm:
             return seen
 
         return look(_ask(DEFINITIONS, f"role definition {id.name}"), get)
+
+    def _name(self, subscription: str) -> str:
+        """A subscription's display name; empty where it can't be read: that is nobody's gap."""
+        try:
+            return read.subscription_name(self._clients().subscription(subscription), subscription)
+        except FAILURES:
+            return ""
 
     def _definitions_in(self, subscription: str) -> Iterator[RoleDefinition | Unknown]:
         return _lines(

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 # Assumption: every Azure cloud serves that preview version, and its listings are complete.
 SITES_VERSION = "2022-03-01"
 IDENTITIES_VERSION = "2023-01-31"
+SUBSCRIPTIONS_VERSION = "2022-12-01"
 
 PAGE_OF_RUNS = 100
 
@@ -128,17 +129,21 @@ class Clients:
 
         return _walk(ItemPaged(get_next, extract))
 
+    def subscription(self, id: str) -> Json:
+        """One subscription as plain JSON, asked for once and for seconds: nothing hangs on how it is called."""
+        url = self._plain.format_url("/" + _path(ResourceId(f"/subscriptions/{id}")))
+        request = HttpRequest("GET", url, params={"api-version": SUBSCRIPTIONS_VERSION})
+        return _body(
+            self._plain.send_request(request, retry_total=0, connection_timeout=2.0, read_timeout=3.0)
+        )
+
     def close(self) -> None:
         """Let go of the connections, which all clients share."""
         self._plain.close()
 
     def _get(self, url: str, params: Mapping[str, str] | None = None) -> Json:
         request = HttpRequest("GET", self._plain.format_url(url), params=params)
-        response = self._plain.send_request(request)
-        if response.status_code != 200:
-            raise HttpResponseError(response=response)
-        body: Json = response.json()
-        return body
+        return _body(self._plain.send_request(request))
 
     def _logic_of(self, subscription: str) -> LogicManagementClient:
         """The client of one subscription; its package is imported on first need: it takes 0.2 s."""
@@ -158,6 +163,13 @@ class _Nobody:
     def get_token(self, *scopes: str, **options: object) -> AccessToken:
         """Give no token to anybody."""
         return AccessToken("", 0)
+
+
+def _body(response: HttpResponse) -> Json:
+    if response.status_code != 200:
+        raise HttpResponseError(response=response)
+    body: Json = response.json()
+    return body
 
 
 def _stamp(time: datetime) -> str:

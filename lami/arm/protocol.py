@@ -22,7 +22,7 @@ class Arm(Protocol):
     """Azure as it is now. No method raises for what ARM answers: a failure is `Unknown`, with its reason."""
 
     def assignment(self, id: ResourceId) -> Look[RoleAssignment]:
-        """Look at one role assignment: one read (its role definition comes from a cache)."""
+        """Look at one role assignment: one read (its role and a subscription's name come from caches)."""
         ...
 
     def assignments_of(

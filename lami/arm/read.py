@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from lami.arm import definition
 from lami.arm.protocol import NotAHolder
+from lami.core.decode import clean
 from lami.core.ids import ResourceId, guid
 from lami.core.model import Access, Attached, IdentityHolder, Permission, RoleAssignment, RoleDefinition
 from lami.rest.unreadable import Unreadable
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from azure.mgmt.logic.models import Workflow as WorkflowModel
 
 Json = Mapping[str, object]
+
+LONGEST_NAME = 64
+"""Characters of a display name that are kept."""
 
 _IDENTITY_TYPES = frozenset({"systemassigned", "userassigned", "none"})
 
@@ -179,6 +183,16 @@ def identity(block: object) -> tuple[str, tuple[Attached, ...], str]:
     if nameless:
         oddities.append(f"no principal is named for the attached {', '.join(nameless)}")
     return system, attached, "; ".join(oddities)
+
+
+def subscription_name(body: Json, subscription: str) -> str:
+    """The display name of a subscription, fit to be shown.
+
+    Whoever may write the subscription chooses it: hidden characters are left out, and what is long is cut.
+    """
+    if _text(body.get("subscriptionId"), "subscription's id").lower() != subscription:
+        raise Unreadable("the reply is about another subscription")
+    return clean(body.get("displayName"), LONGEST_NAME)
 
 
 def page(body: Json) -> tuple[list[Json], str | None]:

@@ -268,14 +268,16 @@ def _as_grant(
     unconditional, _ = roles.judge(shown.role, "")
     same = held is not None and held.present
     same = same and held is not None and (held.created, held.access) == (shown.created, shown.access)
-    was = None
+    was, access = None, shown.access
     if held is not None and same:
         was = held.was
+        if not access.scope.called and held.access.scope.called:
+            access = held.access  # That its name could not be read is no change.
     elif held is not None and _in_place(held, shown):
         was = held.access if terms.expects(expected, held.access) else held.was
     return Grant(
         id=shown.id,
-        access=shown.access,
+        access=access,
         role_name=shown.role.name,
         powers=powers,
         readable=readable,

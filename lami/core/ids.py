@@ -36,20 +36,23 @@ class Level(IntEnum):
 class ResourceId:
     """An id or a scope, as Azure wrote it (`text`) and as it is compared (`key`, in lower case).
 
-    The tenant root is `/`. Never changed once made.
+    The tenant root is `/`. `called` is the display name of a subscription, where one was read: only how it
+    is called, and no part of what it is. Never changed once made.
     """
 
-    __slots__ = ("key", "text")
+    __slots__ = ("called", "key", "text")
 
     text: str
     key: str
+    called: str
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, called: str = "") -> None:
         self.text = "/" + text.strip("/")
         self.key = self.text.lower()
+        self.called = called
 
     def __eq__(self, other: object) -> bool:
-        """Equal in any casing."""
+        """Equal in any casing, and whatever it is called."""
         return isinstance(other, ResourceId) and other.key == self.key
 
     def __hash__(self) -> int:
@@ -122,7 +125,10 @@ class ResourceId:
 
     @property
     def short(self) -> str:
-        """The scope as a title says it: `subscription 1b2c3d4e`, `resource group rg`, `kv (vaults)`."""
+        """The scope as a title says it: `subscription contoso-prod`, `resource group rg`, `kv (vaults)`.
+
+        A subscription whose name is not known goes by the start of its id: `subscription 1b2c3d4e`.
+        """
         level = self.level
         if level is Level.TENANT:
             return "the tenant root"
@@ -131,7 +137,7 @@ class ResourceId:
             kind = parts[-2] if len(parts) > 1 else "resource"
             return f"{self.name} ({kind})"
         if level is Level.SUBSCRIPTION:
-            return f"subscription {self.name[:8]}"
+            return f"subscription {self.called or self.name[:8]}"
         return f"{level.words} {self.name}"
 
     def reaches(self, other: ResourceId) -> bool:

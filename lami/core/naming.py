@@ -53,7 +53,7 @@ def owner(state: PrincipalState) -> str:
 
 
 def access(role_name: str, what: Access) -> str:
-    """An access in words: `Contributor at subscription 1111…`."""
+    """An access in words: `Contributor at subscription contoso-prod`."""
     condition = " under a condition" if what.condition else ""
     return f"{role(role_name, what)} at {what.scope.short}{condition}"
 

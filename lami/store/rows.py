@@ -4,9 +4,10 @@ A book's partition, in key order: `a.head`, then the state in shards (`b.grants.
 findings (`c.findings.0`), the debts (`d.owed.…`); a load reads those with one range query. Behind them lie
 what a load never reads: `entry.…` (newest first), `gate.…` and `resolved.…`.
 
-Everything is JSON, in properties of at most 30,000 characters; long JSON is deflated first. The entries of a
-commit are one row, and so are the findings it resolves; more rows only where one would not hold them. So a
-decision is one transaction however many grants it touches (see docs/decisions/0002-shards-not-chunks.md).
+Everything is JSON, in properties of at most 30,000 characters; long JSON is deflated first. A resource id is
+its text, or `[text, name]` where it has a display name. The entries of a commit are one row, and so are the
+findings it resolves; more rows only where one would not hold them. So a decision is one transaction however
+many grants it touches (see docs/decisions/0002-shards-not-chunks.md).
 """
 
 from __future__ import annotations
@@ -262,13 +263,15 @@ def _part(held: Mapping[str, Sequence[Values]], name: str, item: type[T]) -> dic
 
 def _plain(value: object) -> object:
     if isinstance(value, ResourceId):
-        return value.text
+        return [value.text, value.called] if value.called else value.text
     raise TypeError(f"no row holds a {type(value).__name__}")
 
 
 def _rich(wanted: type, value: object) -> object:
     if wanted is ResourceId and isinstance(value, str):
         return ResourceId(value)
+    if wanted is ResourceId and isinstance(value, list):
+        return ResourceId(*value)
     raise TypeError(f"no row holds a {wanted.__name__}")
 
 

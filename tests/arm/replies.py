@@ -96,6 +96,11 @@ def site(id: str = SITE, **more: object) -> Body:
     }
 
 
+def subscription(name: object = "contoso-prod", id: str = SUBSCRIPTION) -> Body:
+    """A subscription."""
+    return {"id": f"/subscriptions/{id}", "subscriptionId": id, "tenantId": P2, "displayName": name}
+
+
 def identity(id: str = IDENTITY, principal: str = P1, **more: object) -> Body:
     """A user-assigned identity."""
     return {"id": id, "tags": {"owner": "orders"}, "properties": {"principalId": principal}, **more}

@@ -213,13 +213,13 @@ def test_slots_that_cannot_be_listed(azure: Scripted, arm: Arm) -> None:
     assert "Microsoft.Web/sites/slots/read" in _unknowns(seen)[0].reason
 
 
-def test_assignments_in_a_subscription_cost_two_reads(azure: Scripted, arm: Arm) -> None:
-    """The roles of all assignments come with one listing, and assignments from above are given too."""
+def test_assignments_in_a_subscription_cost_three_reads(azure: Scripted, arm: Arm) -> None:
+    """The roles of all come with one listing, as do assignments from above; the name is one read."""
     above = replies.assignment(f"{MANAGEMENT_GROUP}/{AUTHORIZATION}/roleAssignments/c", role=OWNER)
     azure.says[ASSIGNMENTS.lower()] = Reply(page(replies.assignment(), above))
     seen = [each for each in arm.assignments_in(SUBSCRIPTION) if isinstance(each, RoleAssignment)]
     assert [each.role.name for each in seen] == ["Reader", "Owner"]
-    assert azure.paths() == [ASSIGNMENTS, DEFINITIONS]
+    assert azure.paths() == [ASSIGNMENTS, DEFINITIONS, ROOT]
 
 
 def test_assignments_of_a_principal(azure: Scripted, arm: Arm) -> None:

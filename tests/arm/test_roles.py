@@ -13,29 +13,14 @@ from lami.arm.roles import KEEP, KEEP_FAILURE
 from lami.core.ids import ResourceId
 from lami.core.model import Absent, Present, RoleDefinition, Unknown
 from tests.arm import replies
-from tests.arm.replies import ASSIGNMENT, DEFINITIONS, READER, page
+from tests.arm.conftest import Clock
+from tests.arm.replies import ASSIGNMENT, DEFINITIONS, READER, ROOT, page
 from tests.arm.scripted import Reply, Scripted, error
 
 NEW = "cccccccc-0000-0000-0000-000000000001"
 READER_PATH = f"{DEFINITIONS}/{READER}"
 NEW_PATH = f"{DEFINITIONS}/{NEW}"
 WIDER = Reply(replies.definition(READER, "Reader", actions=["*"]))
-
-
-class Clock:
-    """Time that passes when a test says so."""
-
-    now = 1000.0
-
-    def __call__(self) -> float:
-        """Seconds."""
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    """A clock that stands."""
-    return Clock()
 
 
 @pytest.fixture
@@ -54,11 +39,12 @@ def _role(arm: Arm) -> RoleDefinition:
 
 
 def test_the_second_look_is_one_read(azure: Scripted, arm: Arm) -> None:
-    """The first look lists the subscription's roles; the second reads the assignment alone."""
+    """The first look lists the subscription's roles and reads its name; the second reads nothing but the
+    assignment."""
     first = _role(arm)
-    assert azure.paths() == [ASSIGNMENT, DEFINITIONS]
+    assert azure.paths() == [ASSIGNMENT, DEFINITIONS, ROOT]
     assert _role(arm) == first
-    assert azure.paths()[2:] == [ASSIGNMENT]
+    assert azure.paths()[3:] == [ASSIGNMENT]
 
 
 def test_many_threads_list_once(azure: Scripted, arm: Arm) -> None:
@@ -76,7 +62,7 @@ def test_a_role_that_the_listing_lacks(azure: Scripted, arm: Arm) -> None:
     azure.says[NEW_PATH.lower()] = Reply(replies.definition(NEW, "New"))
     assert _role(arm).name == "New"
     _role(arm)
-    assert azure.paths() == [ASSIGNMENT, DEFINITIONS, NEW_PATH, ASSIGNMENT]
+    assert azure.paths() == [ASSIGNMENT, DEFINITIONS, NEW_PATH, ROOT, ASSIGNMENT]
 
 
 def test_after_an_hour_roles_are_read_again(azure: Scripted, arm: Arm, clock: Clock) -> None:
