@@ -130,7 +130,7 @@ class Clients:
         return _walk(ItemPaged(get_next, extract))
 
     def subscription(self, id: str) -> Json:
-        """One subscription as plain JSON, asked for once and for seconds: nothing hangs on how it is called."""
+        """One subscription as plain JSON, asked for once and briefly: nothing hangs on its name."""
         url = self._plain.format_url("/" + _path(ResourceId(f"/subscriptions/{id}")))
         request = HttpRequest("GET", url, params={"api-version": SUBSCRIPTIONS_VERSION})
         return _body(

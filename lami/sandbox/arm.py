@@ -303,7 +303,7 @@ def _subscription(estate: Estate, subscription: str) -> JsonObject:
         "id": f"/subscriptions/{subscription}",
         "subscriptionId": subscription,
         "tenantId": estate.tenant,
-        "displayName": "lami sandbox (a simulation)",
+        "displayName": estate.names[subscription],
         "state": "Enabled",
     }
 

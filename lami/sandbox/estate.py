@@ -17,10 +17,11 @@ import json
 import random
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from importlib.resources import files
+from itertools import count
 from threading import RLock
 from typing import Literal
 from uuid import UUID
@@ -77,6 +78,8 @@ class Estate:
         self._times: list[datetime] = []
         self.tenant = self.new_guid()
         self.subscriptions = list(subscriptions) or [self.new_guid()]
+        lower = [each.lower() for each in self.subscriptions]
+        self.names = dict(zip(lower, _names(), strict=False))  # display names of subscriptions
         self.resources: Shelf[Resource] = Shelf(self.lock)
         self.assignments: Shelf[Assignment] = Shelf(self.lock)
         self.roles: Shelf[Role] = Shelf(self.lock)
@@ -466,6 +469,12 @@ _WANTED: Mapping[tuple[bool, bool], Wanted] = {
     (False, True): "user",
     (True, True): "both",
 }
+
+
+def _names() -> Iterator[str]:
+    """Names for subscriptions: `contoso-prod`, `contoso-test`, then by number."""
+    yield from ("contoso-prod", "contoso-test")
+    yield from (f"contoso-{number}" for number in count(3))
 
 
 def _built_in() -> list[Role]:

@@ -106,7 +106,7 @@ UNREADABLE = [
 def test_a_name_that_cannot_be_read_is_no_failure(
     azure: Scripted, arm: Arm, clock: Clock, waits: list[float], reply: Reply
 ) -> None:
-    """The grant is seen all the same, and goes by its id; nobody waits, and a minute later it is tried again."""
+    """The grant is seen all the same and goes by its id; nobody waits; after a minute it is tried again."""
     azure.says[ROOT.lower()] = reply
     assert _scope(arm).short == UNNAMED
     assert _scope(arm).short == UNNAMED

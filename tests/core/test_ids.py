@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lami.core.ids import Level, ResourceId, digest, guid
+from lami.core.model import Access
 from tests.core.builders import SUB, assignment_id, group, identity, site, workflow
 
 MANAGEMENT_GROUP = ResourceId("/providers/Microsoft.Management/managementGroups/mg-root")
@@ -36,6 +37,7 @@ def test_an_id_is_shown_as_azure_wrote_it() -> None:
         (ResourceId(""), Level.TENANT, "the tenant root"),
         (MANAGEMENT_GROUP, Level.MANAGEMENT_GROUP, "management group mg-root"),
         (SUBSCRIPTION, Level.SUBSCRIPTION, f"subscription {SUB[:8]}"),
+        (ResourceId(SUBSCRIPTION.text, "contoso-prod"), Level.SUBSCRIPTION, "subscription contoso-prod"),
         (group("rg"), Level.RESOURCE_GROUP, "resource group rg"),
         (ResourceId(group("rg").text.lower()), Level.RESOURCE_GROUP, "resource group rg"),
         (workflow("w"), Level.RESOURCE, "w (workflows)"),
@@ -48,6 +50,14 @@ def test_the_ladder_of_scopes(id: ResourceId, level: Level, short: str) -> None:
     """Each scope stands on its rung, and a title says it in a few words."""
     assert id.level is level
     assert id.short == short
+
+
+def test_how_a_subscription_is_called_is_no_part_of_what_it_is() -> None:
+    """An id under two names, and under none, is one id: equal, of one key, and shown as the same text."""
+    ids = [ResourceId(SUBSCRIPTION.text, called) for called in ("contoso-prod", "contoso-live", "")]
+    assert len(set(ids)) == 1
+    assert {(str(id), id.key) for id in ids} == {(SUBSCRIPTION.text, SUBSCRIPTION.key)}
+    assert len({Access("role", id).key for id in ids}) == 1
 
 
 def test_the_parts_of_an_assignments_id() -> None:

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from lami.arm.protocol import NotAHolder
 from lami.core import definitions
-from lami.core.ids import ResourceId
+from lami.core.ids import Level, ResourceId
 from lami.core.model import (
     Absent,
     Access,
@@ -166,6 +166,11 @@ class SimulatedAzure:
         self.defines = False
         """Whether logic apps have definitions, which change with some of their writes."""
         self._definitions = random.Random(~seed)  # a stream of its own: what else happens stays as it is
+        self.names: dict[str, list[str]] = {}
+        """How subscriptions were called, the last name last."""
+        self.renames = False
+        """Whether a name changes, or cannot be read, with some of the looks that ask for it."""
+        self._naming = random.Random(f"names {seed}")
         self._past: list[tuple[datetime, _State]] = [(START - timedelta(days=1), _State())]
 
     # --- the clock ---
@@ -300,7 +305,7 @@ class SimulatedAzure:
             return failed
         state = self._seen()
         found = state.assignments.get(id)
-        return Present(_with_role(found, state)) if found else Absent()
+        return Present(self._as_shown(found, state)) if found else Absent()
 
     def assignments_of(
         self, principal: str, subscriptions: tuple[str, ...]
@@ -309,7 +314,7 @@ class SimulatedAzure:
             return failed
         state = self._seen()
         return tuple(
-            _with_role(one, state)
+            self._as_shown(one, state)
             for one in state.assignments.values()
             if one.principal == principal and one.access.scope.subscription in (*subscriptions, "")
         )
@@ -350,7 +355,7 @@ class SimulatedAzure:
         state = self._seen()
         found = state.assignments.values()
         lines = [one for one in found if one.access.scope.subscription in (subscription, "")]
-        yield from self._paged([_with_role(one, state) for one in lines])
+        yield from self._paged([self._as_shown(one, state) for one in lines])
 
     def close(self) -> None:
         return
@@ -395,6 +400,25 @@ class SimulatedAzure:
         """Whether a holder was there and then was not."""
         there = [id in state.holders for _, state in self._past]
         return any(was and not now for was, now in pairwise(there))
+
+    def _as_shown(self, one: RoleAssignment, state: _State) -> RoleAssignment:
+        """An assignment with its role as the same replica defines it, and a subscription by its name."""
+        one = replace(one, role=state.roles.get(one.role.id, one.role))
+        scope = one.access.scope
+        if scope.level is not Level.SUBSCRIPTION or not (name := self._name(scope.subscription)):
+            return one
+        return replace(one, access=replace(one.access, scope=ResourceId(scope.text, name)))
+
+    def _name(self, subscription: str) -> str:
+        """How a subscription is called; empty where that can't be read."""
+        names = self.names.setdefault(subscription, [])
+        if self.renames:
+            chance = self._naming.random()
+            if chance < 0.3:
+                names.append(f"contoso-{len(names)}")
+            elif chance < 0.5:
+                return ""
+        return names[-1] if names else ""
 
     def _read(self) -> Unknown | None:
         self.trouble.step()
@@ -458,8 +482,3 @@ class SimulatedAzure:
                 "metadataVersion": "1",
             }
         )
-
-
-def _with_role(one: RoleAssignment, state: _State) -> RoleAssignment:
-    """An assignment with its role as the same replica defines it."""
-    return replace(one, role=state.roles.get(one.role.id, one.role))

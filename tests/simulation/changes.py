@@ -52,7 +52,7 @@ class Changes:
 
     def begin(self) -> None:
         """The estate as it stands before anybody watches it."""
-        self.azure.defines = True
+        self.azure.defines = self.azure.renames = True
         kinds = [*NARROW_KINDS, *(UNANNOUNCED * self.unannounced), *(WIDE_KINDS * self.wide)]
         if self.random.random() < 0.6:
             # A few kinds, again and again on the same: what goes wrong between two of them shows sooner.

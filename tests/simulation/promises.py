@@ -279,6 +279,25 @@ def _reaches(grant: Grant | None) -> bool:
     return grant is not None and "writes-all" in grant.powers
 
 
+def _called(held: Held) -> Iterator[str]:
+    """A subscription is called as it once was, or by its id; and a finding by the name that its book has.
+
+    Wherever else names changed anything, one of the other checks says so.
+    """
+    names = held.world.azure.names
+    for principal in held.principals:
+        for grant in held.principal(principal).grants.values():
+            scope = grant.access.scope
+            if scope.called and scope.called not in names[scope.subscription]:
+                yield f"{scope} is called {scope.called!r}, which it never was"
+    for finding in held.findings.values():
+        if finding.resolved_at is None and finding.subject.id in held.principals:
+            grants = held.principal(finding.subject.id).grants
+            scope = grants[ResourceId(finding.detail["assignmentId"]).key].access.scope
+            if scope.short not in finding.title:
+                yield f"{finding.title}: its scope is {scope.short}"
+
+
 # --- what lami is blind to -------------------------------------------------------------------------
 
 FOR_EVER = datetime.max.replace(tzinfo=UTC)
@@ -725,6 +744,7 @@ DIGESTS: tuple[Check, ...] = (_digested,)
 CHECKS: tuple[Check, ...] = (
     _unequal,
     _findings,
+    _called,
     _blind,
     _standing,
     _expected,

@@ -228,6 +228,43 @@ def test_every_book_comes_back(samples: Samples) -> None:
         assert rows.decode(subject, stored(book)) == book
 
 
+@given(TEXT)
+def test_how_a_scope_is_called_comes_back(name: str) -> None:
+    """Wherever a book holds an access: in grants, terms and what was said to be granted."""
+    access = Access("role", ResourceId(f"/subscriptions/{P1}", name))
+    grant = replace(make_grant(), access=access, was=access)
+    lines, terms = (("id", access, "role"),), {"a": Term(access, "role")}
+    principal = PrincipalState(grants={"a": grant}, terms=terms)
+    holder = HolderState(
+        terms=terms, granted={"p": Granted(1, lines)}, identities={"i": IdentityNews(1, "p", lines)}
+    )
+    role = RoleState("role", held={"p": Held("p", True, 1, (access,))})
+    found: list[Access | None] = []
+    for subject, state in (
+        (Subject("principal", P1), principal),
+        (Subject("holder", workflow().text), holder),
+        (Subject("role", P1), role),
+    ):
+        back = rows.decode(subject, stored(Book(subject, state, version=1))).state
+        found += [term.access for term in getattr(back, "terms", {}).values()]
+        if isinstance(back, PrincipalState):
+            found += [back.grants["a"].access, back.grants["a"].was]
+        elif isinstance(back, HolderState):
+            found += [line[1] for line in (*back.granted["p"].grants, *back.identities["i"].grants)]
+        elif isinstance(back, RoleState):
+            found += [access for _, access in back.accesses]
+    assert [one.scope.called for one in found if one is not None] == [name] * 7
+
+
+def test_a_row_that_was_written_before_scopes_had_names_still_reads() -> None:
+    """There an id is its text; and where no name is known it still is."""
+    old = {"d0": '{"a":{"access":{"role":"r","scope":"/subscriptions/S"},"role_name":"Reader"}}'}
+    read = rows.unpack(old, dict[str, Term])
+    assert read == {"a": Term(Access("r", ResourceId("/subscriptions/S")), "Reader")}
+    assert read["a"].access.scope.called == ""
+    assert '"scope":"/subscriptions/S"' in str(rows.pack(read)["d0"])
+
+
 @given(SAMPLES)
 def test_entries_and_resolved_findings_come_back(samples: Samples) -> None:
     """In the order in which they were written."""
