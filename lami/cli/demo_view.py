@@ -199,6 +199,8 @@ def _read(read: Read) -> str:
         what = f"assignment {naming.short(names[0])}"
     elif kind == "roleDefinitions":
         what = "role definition"
+    elif kind == "subscriptions":
+        what = "the subscription's name"
     else:
         what = shown("/".join(names[::2]), _LINE) if names else f"all {kind}"
     return what if read.status == 200 else f"{what}: {read.status}"

@@ -87,7 +87,7 @@ BROAD = _finding(
     "broad-grant",
     severity="critical",
     subject=FindingSubject("principal", NEW, "claims-intake"),
-    title="claims-intake can grant access anywhere in subscription 11111111 (Owner)",
+    title="claims-intake was granted Owner: can grant anyone access, at subscription contoso-prod",
     detail={
         "principalId": NEW,
         "roleName": "Owner",

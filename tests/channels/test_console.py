@@ -14,7 +14,7 @@ from tests.channels import samples
 def test_the_lines_say_all_of_it() -> None:
     """Severity, rule, title, actor, principals, notes, other findings, commands and link are there."""
     text = render(samples.several())
-    assert text.startswith("CRITICAL  broad-grant: claims-intake can grant access")
+    assert text.startswith("CRITICAL  broad-grant: claims-intake was granted Owner")
     for said in ("Dana Fischer", samples.NEW, "In the same change", samples.CHURN.title, samples.LINK):
         assert said in text
     assert f"{samples.OLD} → {samples.NEW}" in render(samples.redeploy())

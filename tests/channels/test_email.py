@@ -70,7 +70,7 @@ def test_a_mail_says_all_of_it_twice() -> None:
 
 def test_other_findings_are_counted_in_the_subject() -> None:
     """The subject is the gravest finding's, with how many more there are."""
-    assert _mail(samples.several())["Subject"].endswith("(Owner) (+4)")
+    assert _mail(samples.several())["Subject"].endswith("at subscription contoso-prod (+4)")
 
 
 def test_the_same_alert_has_the_same_ids_and_a_thread_is_a_conversation() -> None:

@@ -16,7 +16,7 @@ _SUBSCRIPTION = "/subscriptions/11111111-1111-1111-1111-111111111111"
 LADDER: Mapping[Level, ResourceId] = {
     Level.TENANT: ResourceId("/"),
     Level.MANAGEMENT_GROUP: ResourceId("/providers/Microsoft.Management/managementGroups/contoso"),
-    Level.SUBSCRIPTION: ResourceId(_SUBSCRIPTION),
+    Level.SUBSCRIPTION: ResourceId(_SUBSCRIPTION, "contoso-prod"),
     Level.RESOURCE_GROUP: ResourceId(f"{_SUBSCRIPTION}/resourceGroups/rg-orders"),
     Level.RESOURCE: ResourceId(
         f"{_SUBSCRIPTION}/resourceGroups/rg-orders/providers/Microsoft.KeyVault/vaults/kv-orders"
