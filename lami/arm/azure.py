@@ -186,6 +186,7 @@ class AzureArm:
 
     def _name(self, subscription: str) -> str:
         """A subscription's display name; empty where it can't be read: that is nobody's gap."""
+        # Assumption: Reader, or `Microsoft.Resources/subscriptions/read`, is enough to read it.
         try:
             return read.subscription_name(self._clients().subscription(subscription), subscription)
         except FAILURES:

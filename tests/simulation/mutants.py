@@ -37,6 +37,7 @@ from lami.core import (
     terms,
 )
 from lami.core import draft as drafts
+from lami.core.ids import ResourceId
 from lami.core.model import PrincipalState
 from lami.detectors import condition_weakened
 from lami.detectors.broad_grant import BroadGrant
@@ -526,6 +527,14 @@ MUTANTS: tuple[Mutant, ...] = (
         Census._handle,
         (("self._due.add([Due(again,", "list([Due(again,"),),
         "directory",
+    ),
+    # --- how subscriptions are called ---
+    Mutant(
+        "how a subscription is called is part of what it is",
+        ResourceId.__eq__,
+        (("other.key == self.key", "(other.key, other.called) == (self.key, self.called)"),),
+        "governed",
+        seed=5,
     ),
     # --- what is widened in place ---
     Mutant(
