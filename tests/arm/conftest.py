@@ -40,9 +40,9 @@ def azure() -> Iterator[Scripted]:
 
 
 @pytest.fixture
-def arm(azure: Scripted) -> Iterator[Arm]:
+def arm(azure: Scripted, clock: Clock) -> Iterator[Arm]:
     """Looks at the server."""
-    made = AzureArm(azure.url, None)
+    made = AzureArm(azure.url, None, clock=clock)
     yield made
     made.close()
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from lami.arm.azure import AzureArm
 from lami.arm.protocol import Arm
 from lami.arm.roles import KEEP, KEEP_FAILURE
 from lami.core.ids import ResourceId
@@ -23,13 +21,10 @@ NEW_PATH = f"{DEFINITIONS}/{NEW}"
 WIDER = Reply(replies.definition(READER, "Reader", actions=["*"]))
 
 
-@pytest.fixture
-def arm(azure: Scripted, clock: Clock) -> Iterator[Arm]:
-    """Looks at a server that has one assignment of Reader."""
+@pytest.fixture(autouse=True)
+def assigned(azure: Scripted) -> None:
+    """The server has one assignment of Reader."""
     azure.says[ASSIGNMENT.lower()] = Reply(replies.assignment())
-    made = AzureArm(azure.url, None, clock=clock)
-    yield made
-    made.close()
 
 
 def _role(arm: Arm) -> RoleDefinition:

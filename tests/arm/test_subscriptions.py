@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from lami.arm.azure import AzureArm
 from lami.arm.protocol import Arm
 from lami.arm.subscriptions import KEEP, KEEP_FAILURE
 from lami.core.ids import ResourceId
@@ -31,13 +29,10 @@ from tests.arm.scripted import Reply, Scripted, error
 UNNAMED = f"subscription {SUBSCRIPTION[:8]}"
 
 
-@pytest.fixture
-def arm(azure: Scripted, clock: Clock) -> Iterator[Arm]:
-    """Looks at a server that has one assignment at the subscription."""
+@pytest.fixture(autouse=True)
+def assigned(azure: Scripted) -> None:
+    """The server has one assignment at the subscription."""
     azure.says[ASSIGNMENT.lower()] = Reply(replies.assignment())
-    made = AzureArm(azure.url, None, clock=clock)
-    yield made
-    made.close()
 
 
 def _scope(arm: Arm, id: str = ASSIGNMENT) -> ResourceId:
