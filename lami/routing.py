@@ -71,10 +71,17 @@ class Router:
         return NotNow("deferred", "more changes than ARM lets lami read one by one; a sweep answers them all")
 
     def unknown(self, change: Change) -> NotNow:
-        """What becomes of a change of an assignment that is not there and that nobody was seen to hold."""
-        if self._patient(change):
+        """What becomes of a change of an assignment that is not there and that nobody was seen to hold.
+
+        Before it is given up the index is asked once more, after the look: another worker may have learnt whose
+        it is since it was first asked, and of a replica that still showed it.
+        """
+        if not self._patient(change):
+            self._put_aside(change, self._once_patient())
+        elif self._tools.index.principals_of(change.resource):
+            self._put_aside(change, self._tools.clock() + MARGIN)
+        else:
             return NotNow("ignored", "the assignment is gone, and lami never saw whose it was")
-        self._put_aside(change, self._once_patient())
         return NotNow("deferred", "Azure does not show the assignment; lami looks again")
 
     def settle_shared(self, change: Change, handled: Sequence[Handled]) -> None:

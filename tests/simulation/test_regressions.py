@@ -84,3 +84,8 @@ def test_a_principal_that_its_take_could_not_read_is_taken_with_its_holder(seed:
 def test_a_definition_that_changed_unannounced_leaves_a_line_though_no_rule_minds_it() -> None:
     """Reconcile counted it as missed by events, and the timeline did not say what was."""
     assert judge("directory", False, 4525) is None
+
+
+def test_a_delete_is_not_given_up_where_somebody_was_learnt_of_meanwhile() -> None:
+    """A worker stood still between index and look; another took a lagging replica's word for the grant."""
+    assert judge("a worker stalls, with lag", False, 9897) is None
