@@ -73,8 +73,8 @@ class Router:
     def unknown(self, change: Change) -> NotNow:
         """What becomes of a change of an assignment that is not there and that nobody was seen to hold.
 
-        Before it is given up the index is asked once more, after the look: another worker may have learnt whose
-        it is since it was first asked, and of a replica that still showed it.
+        Before it is given up the index is asked once more, after the look: another worker may have learnt
+        whose it is since it was first asked, and of a replica that still showed it.
         """
         if not self._patient(change):
             self._put_aside(change, self._once_patient())

@@ -55,6 +55,10 @@ class SimulatedDirectory:
         turns = [since, *(at for at, _ in self.marks.get(principal, ())), *self.azure.times()]
         return any(since <= at <= until and self.state(principal, at) == state for at in turns)
 
+    def turned(self, principal: str, since: datetime, until: datetime) -> bool:
+        """Whether somebody was deleted or restored in a span."""
+        return any(since <= at <= until for at, _ in self.marks.get(principal, ()))
+
     def mark(self, principal: str, state: State) -> None:
         """Somebody is deleted, purged or restored."""
         self.azure.sleep(1)

@@ -340,17 +340,24 @@ def _witnessed(held: Held) -> bool:
 
 
 def _standing(held: Held) -> Iterator[str]:
-    """Gone is said of nobody who was not, and in the end of everybody who is: where that can be proven."""
+    """Gone is said of nobody who was not, and in the end of everybody who is: where that can be proven.
+
+    Whoever was deleted just before the first denial and restored just before the second is not told apart:
+    one replica does not show it any more, or not yet, and the other does not keep it yet, or no more.
+    """
     world, directory = held.world, held.world.directory
     if directory is None:
         return
     for principal, book in held.principals.items():
+        denied: datetime | None = None
         for entry in held.entries[book.subject]:
-            asked = entry.cause.time
-            if entry.after.get("directory") == "gone" and not directory.was(
-                principal, "purged", asked - DIRECTORY_LAG, asked
-            ):
-                yield f"{principal[:8]} was called gone at {entry.at}, and was not"
+            said, asked = entry.after.get("directory"), entry.cause.time
+            if said == "gone" and not directory.was(principal, "purged", asked - DIRECTORY_LAG, asked):
+                both = [asked] if denied is None else [denied, asked]
+                if not all(directory.turned(principal, at - DIRECTORY_LAG, at) for at in both):
+                    yield f"{principal[:8]} was called gone at {entry.at}, and was not"
+            if said is not None:
+                denied = asked if said == "denied" else None
     if not _witnessed(held):
         return
     for principal in {one.principal for one in world.azure.present.assignments.values()}:
