@@ -9,7 +9,7 @@ resource role 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
   properties: {
     // A role's name is unique in the whole directory.
     roleName: 'lami reader (${environmentName}, ${take(subscription().subscriptionId, 8)})'
-    description: 'Reads role assignments, role definitions, and the identities of logic apps. Changes nothing.'
+    description: 'Reads role assignments, role definitions, and the identities and workflows of logic apps. Changes nothing.'
     type: 'CustomRole'
     assignableScopes: [subscription().id]
     permissions: [
@@ -23,6 +23,8 @@ resource role 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
           'Microsoft.Resources/subscriptions/resourceGroups/read'
           'Microsoft.Web/sites/read'
           'Microsoft.Web/sites/slots/read'
+          'Microsoft.Web/sites/slots/workflows/read'
+          'Microsoft.Web/sites/workflows/read'
         ]
         notActions: []
         dataActions: []

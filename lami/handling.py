@@ -26,6 +26,7 @@ from lami.core.model import (
     Absent,
     Book,
     Decision,
+    Definition,
     FailedRuns,
     Held,
     HolderState,
@@ -237,7 +238,8 @@ def _look_at_holder(tools: Tools, book: Book, state: HolderState, stimulus: Stim
     if isinstance(look, NotAHolder):
         if book.version == 0:
             return _Seen(ignored=f"{id.name} is no logic app")
-        gone = IdentityHolder(id, state.kind, oddity=f"{id.name} is no longer a logic app")
+        oddity = f"{id.name} is no longer a logic app"
+        gone = IdentityHolder(id, state.kind, oddity=oddity, definition=Definition())
         return _Seen(Present(gone))
     return _Seen(_known(look), _failed_runs(tools, id, state, stimulus))
 

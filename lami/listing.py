@@ -5,14 +5,18 @@ Lines are read one by one and let go of, so what a listing weighs does not grow 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from msgspec import Struct
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from lami.arm.protocol import Arm
 from lami.core import definitions, digests
 from lami.core.messages import holder_subject
 from lami.core.model import IdentityHolder, RoleAssignment, RoleDefinition, Subject, Unknown
+
+log = logging.getLogger(__name__)
 
 Grants = Mapping[Subject, frozenset[str]]
 """What principals hold, each grant as its `digests.line`."""
@@ -22,11 +26,13 @@ class Listing(Struct, frozen=True):
     """One subscription as listed in full: its holders' digests, what principals hold in it and above it.
 
     What custom roles allow that somebody holds stands with what is above: a role belongs to no subscription.
+    `standard` are the Standard logic apps, of which a listing shows no definitions.
     """
 
     holders: Mapping[Subject, str]
     here: Grants
     above: Grants
+    standard: Mapping[Subject, IdentityHolder] = field(default_factory=dict)
 
     @property
     def digests(self) -> dict[Subject, str]:
@@ -43,10 +49,14 @@ def list_subscription(
 ) -> Listing | Unknown:
     """List a subscription; `each` is shown every role assignment. Unknown where any of it cannot be read."""
     holders: dict[Subject, str] = {}
+    standard: dict[Subject, IdentityHolder] = {}
     for holder in arm.holders_in(subscription):
         if isinstance(holder, Unknown):
             return holder
-        holders[holder_subject(holder.id)] = of_holder(holder)
+        subject = holder_subject(holder.id)
+        holders[subject] = of_holder(holder)
+        if is_standard(holder):
+            standard[subject] = holder
     here: dict[str, set[str]] = {}
     above: dict[str, set[str]] = {}
     roles = _Roles()
@@ -57,7 +67,45 @@ def list_subscription(
         held = here if one.access.scope.subscription else above
         held.setdefault(one.principal, set()).add(line_of(one))
         roles.add(one.role)
-    return Listing(holders, _frozen(here), {**_frozen(above), **roles.lines})
+    return Listing(holders, _frozen(here), {**_frozen(above), **roles.lines}, standard)
+
+
+def is_standard(holder: IdentityHolder) -> bool:
+    """Whether it is a Standard logic app, or a slot of one: its workflows are read apart."""
+    return holder.id.type in ("microsoft.web/sites", "microsoft.web/sites/slots")
+
+
+def defined(
+    arm: Arm, apps: Iterable[IdentityHolder], each: Callable[[IdentityHolder], None]
+) -> Iterator[IdentityHolder]:
+    """Standard logic apps as listed, with what their workflows show; `each` is called before each is read.
+
+    One whose workflows cannot be read comes as it was listed: nothing is concluded of its definitions. So do
+    all that are left once Azure asks to be left alone for a while.
+    """
+    unread: list[Unknown] = []
+    for app in apps:
+        each(app)
+        if any(one.retry_after for one in unread):
+            yield app
+            continue
+        shown = arm.workflows_of(app.id)
+        if isinstance(shown, Unknown):
+            unread.append(shown)
+            yield app
+        else:
+            yield replace(app, definition=shown)
+    if unread:
+        first = unread[0].reason
+        log.warning("the workflows of %d Standard logic apps were not read: %s", len(unread), first)
+
+
+def with_definitions(
+    arm: Arm, listing: Listing, each: Callable[[IdentityHolder], None] = lambda one: None
+) -> Listing:
+    """A listing that shows the definitions of Standard logic apps, too, as far as they can be read."""
+    found = {holder_subject(app.id): of_holder(app) for app in defined(arm, listing.standard.values(), each)}
+    return replace(listing, holders={**listing.holders, **found}, standard={})
 
 
 def list_above(arm: Arm, subscription: str) -> Grants | Unknown:
@@ -92,7 +140,7 @@ class _Roles:
 
 def unlike(known: Mapping[Subject, str], listed: Mapping[Subject, str]) -> list[Subject]:
     """The subjects that are listed otherwise than known, and those known that are not listed."""
-    differing = [subject for subject, what in listed.items() if known.get(subject) != what]
+    differing = [subject for subject, what in listed.items() if not digests.agrees(known.get(subject), what)]
     gone = [s for s, what in known.items() if s not in listed and what != digests.NOTHING]
     return [*differing, *gone]
 

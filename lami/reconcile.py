@@ -22,14 +22,14 @@ from msgspec.structs import replace
 
 from lami.census import GAP, Census, Counted
 from lami.core.digests import DIRECTORY
-from lami.core.model import ITSELF, Cause, Subject, Unknown
+from lami.core.model import ITSELF, Cause, IdentityHolder, Subject, Unknown
 from lami.core.stimuli import Reconciled
 from lami.drain import Drain
 from lami.enacting import Enactor
 from lami.errors import Temporary
 from lami.gaps import LASTING, Gaps
 from lami.handling import Tools
-from lami.listing import Grants, digests_of, list_above, list_subscription, unlike
+from lami.listing import Grants, digests_of, list_above, list_subscription, unlike, with_definitions
 from lami.runs import RUN_LEASE, Handler, Listener, Progress, Report, Tally
 from lami.store.due import Due, DueList
 
@@ -168,10 +168,17 @@ class Reconciler:
             going.tally.add(self._gaps.readable(subscription, going.handler.cause))
             going.tally.listed += len(listing)
             _add(above, listing.above)
+            listing = with_definitions(
+                self._tools.arm, listing, lambda app: self._reads_workflows(going, app, at)
+            )
             differing = sorted(unlike(self._tools.index.digests(subscription), listing.digests))
             self._handle_all(going, differing, (subscription,), subscription, at)
             self._tools.index.put_notes("reconcile", [subscription], started)
         going.leases.done(subscription)
+
+    def _reads_workflows(self, going: _Run, app: IdentityHolder, at: Progress) -> None:
+        going.leases.renew()
+        going.progress(replace(at, what=f"reading the workflows of {app.id.name}"))
 
     def _handle_all(
         self, going: _Run, todo: Sequence[Subject], where: tuple[str, ...], place: str, at: Progress

@@ -20,6 +20,7 @@ from lami.core.ids import ResourceId
 from lami.core.model import (
     Absent,
     Change,
+    Definition,
     FailedRuns,
     IdentityHolder,
     Look,
@@ -75,6 +76,10 @@ class Listed(Struct, frozen=True):
     def role(self, id: ResourceId) -> Look[RoleDefinition]:
         """Looked at in Azure."""
         return self.arm.role(id)
+
+    def workflows_of(self, app: ResourceId) -> Definition | Unknown:
+        """Read in Azure."""
+        return self.arm.workflows_of(app)
 
     def failed_runs(self, app: ResourceId, since: datetime, until: datetime) -> FailedRuns | Unknown:
         """Counted in Azure."""

@@ -25,12 +25,12 @@ from lami.core import digests
 from lami.core.decide_principal import Sight
 from lami.core.ids import ResourceId
 from lami.core.messages import holder_subject
-from lami.core.model import Actor, Cause, Present, RoleAssignment, Subject, Unknown
+from lami.core.model import Actor, Cause, IdentityHolder, Present, RoleAssignment, Subject, Unknown
 from lami.core.stimuli import Taken
 from lami.drain import Drain
 from lami.gaps import Gaps
 from lami.handling import FirstSight, Tools
-from lami.listing import Listing, digests_of, line_of, list_subscription
+from lami.listing import Listing, defined, digests_of, is_standard, line_of, list_subscription
 from lami.reconcile import ABOVE
 from lami.runs import Handler, Listener, Progress, Report, Tally
 from lami.store.due import DueList
@@ -134,7 +134,8 @@ class _Take(Struct):
         self.tally.listed += len(listing)
         known, listed = self.tools.index.digests(subscription), listing.digests
         self.held |= known.keys()
-        todo = [s for s, what in listed.items() if self.stimulus.reason or known.get(s) != what]
+        anew = bool(self.stimulus.reason)
+        todo = [s for s, what in listed.items() if anew or not digests.agrees(known.get(s), what)]
         self.holders[subscription] = [subject for subject in todo if subject.kind == "holder"]
         for subject in todo:
             if subject.kind == "principal":
@@ -208,9 +209,16 @@ class _Take(Struct):
         unseen = {subject for subject in self.holders[subscription] if subject not in self.held}
         if unseen:
             sights: dict[Subject, FirstSight] = {}
+            standard: list[IdentityHolder] = []
             for one in self.tools.arm.holders_in(subscription):
-                if not isinstance(one, Unknown) and holder_subject(one.id) in unseen:
+                if isinstance(one, Unknown) or holder_subject(one.id) not in unseen:
+                    continue
+                if is_standard(one):
+                    standard.append(one)
+                else:
                     sights[holder_subject(one.id)] = Present(one)
+            for one in defined(self.tools.arm, standard, lambda app: self._reads(app, part, parts)):
+                sights[holder_subject(one.id)] = Present(one)
             self._first_sights(sights, subscription, part, parts)
         for subject in self.holders[subscription]:
             if subject not in self.done:
@@ -234,6 +242,9 @@ class _Take(Struct):
         self.handler.several((subject,), self.stimulus, where, places, self.tally)
         self.done.add(subject)
         self._say(f"{subject.kind} {subject.id}")
+
+    def _reads(self, app: IdentityHolder, part: int, parts: int) -> None:
+        self._say(f"reading the workflows of {app.id.name}", part, parts)
 
     def _say(self, what: str, part: int = 0, parts: int = 0) -> None:
         self.progress(Progress(len(self.done), len(self.tally.differing), what, part, parts))

@@ -5,6 +5,7 @@ A listing yields one `Unknown` for each line it can't understand, and one where 
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
@@ -14,20 +15,31 @@ from typing import TYPE_CHECKING, TypeVar
 from azure.core.credentials import TokenCredential
 from msgspec.structs import replace
 
-from lami.arm import read
+from lami.arm import read, standard
 from lami.arm.clients import IDENTITIES_VERSION, SITES_VERSION, Clients
 from lami.arm.failures import look
 from lami.arm.protocol import NotAHolder
 from lami.arm.roles import RoleCache
 from lami.arm.subscriptions import SubscriptionNames
 from lami.core.ids import Level, ResourceId, guid
-from lami.core.model import FailedRuns, IdentityHolder, Look, Present, RoleAssignment, RoleDefinition, Unknown
+from lami.core.model import (
+    Definition,
+    FailedRuns,
+    IdentityHolder,
+    Look,
+    Present,
+    RoleAssignment,
+    RoleDefinition,
+    Unknown,
+)
 from lami.rest.failures import FAILURES, Ask, unknown
 from lami.rest.pipeline import Policy
 from lami.rest.unreadable import Unreadable
 
 if TYPE_CHECKING:
     from azure.mgmt.authorization.v2022_04_01.models import RoleAssignment as AssignmentModel
+
+log = logging.getLogger(__name__)
 
 ASSIGNMENTS = "Microsoft.Authorization/roleAssignments"
 DEFINITIONS = "Microsoft.Authorization/roleDefinitions"
@@ -36,6 +48,11 @@ SITES = "Microsoft.Web/sites"
 SLOTS = "Microsoft.Web/sites/slots"
 IDENTITIES = "Microsoft.ManagedIdentity/userAssignedIdentities"
 HOLDERS = {kind.lower(): kind for kind in (WORKFLOWS, SITES, SLOTS, IDENTITIES)}
+_STANDARD = (SITES, SLOTS)
+IN_PASSING = 12.0
+"""Seconds after which a look at an app begins no read of its workflows any longer: an event waits for it."""
+AT_LEISURE = 60.0
+"""Likewise where nothing waits but the workflows themselves."""
 
 Raw = TypeVar("Raw")
 State = TypeVar("State")
@@ -62,6 +79,7 @@ class AzureArm:
         self._hooks = tuple(hooks)
         self._lock = Lock()
         self._made: Clients | None = None
+        self._clock = clock
         self._roles = RoleCache(self._definitions_in, self._definition, clock)
         self._names = SubscriptionNames(self._name, clock)
 
@@ -95,7 +113,11 @@ class AzureArm:
         return tuple(found.values())
 
     def holder(self, id: ResourceId) -> Look[IdentityHolder] | NotAHolder:
-        """Look at one logic app, slot or user-assigned identity: one read."""
+        """Look at one logic app, slot or user-assigned identity: one read, and those of its workflows.
+
+        That these cannot be read takes nothing from what the app itself shows.
+        """
+        until = standard.Until(self._clock() + IN_PASSING, self._clock)
         kind = HOLDERS.get(id.type)
         if kind is None or not id.subscription or not id.resource_group:
             return Unknown(f"{id.name} is no resource that can carry an identity lami watches")
@@ -107,9 +129,24 @@ class AzureArm:
             return seen
 
         seen = look(_ask(kind, f"{id.name} ({kind})"), get)
-        if isinstance(seen, Present):
-            return seen.state if isinstance(seen.state, NotAHolder) else Present(seen.state)
-        return seen
+        if not isinstance(seen, Present):
+            return seen
+        if isinstance(seen.state, NotAHolder):
+            return seen.state
+        if kind not in _STANDARD:
+            return Present(seen.state)
+        shown = self._workflows_of(kind, id, until)
+        if isinstance(shown, Unknown):
+            log.info("%s; nothing is concluded of its definitions", shown.reason)
+            return Present(seen.state)
+        return Present(replace(seen.state, definition=shown))
+
+    def workflows_of(self, app: ResourceId) -> Definition | Unknown:
+        """Read the workflows of a Standard logic app or slot: a listing, and one read each."""
+        kind = HOLDERS.get(app.type)
+        if kind not in _STANDARD or not app.subscription or not app.resource_group:
+            return Unknown(f"{app.name} is no Standard logic app")
+        return self._workflows_of(kind, app, standard.Until(self._clock() + AT_LEISURE, self._clock))
 
     def role(self, id: ResourceId) -> Look[RoleDefinition]:
         """Look at one role definition afresh, and let the cache hold what is seen."""
@@ -127,7 +164,10 @@ class AzureArm:
         return FailedRuns(since, until, count, more)
 
     def holders_in(self, subscription: str) -> Iterator[IdentityHolder | Unknown]:
-        """List a subscription's workflows, Standard logic apps, their slots, user-assigned identities."""
+        """List a subscription's workflows, Standard logic apps, their slots, user-assigned identities.
+
+        Standard logic apps come without definitions: these are files of each one, see `workflows_of`.
+        """
         # Assumption: a listing shows `identity` just as a GET of the single resource does.
         here = ResourceId(f"/subscriptions/{subscription}")
         yield from _lines(
@@ -205,6 +245,13 @@ class AzureArm:
         if kind == IDENTITIES:
             return read.user_assigned_identity(self._clients().resource(id, IDENTITIES_VERSION))
         return read.site(self._clients().resource(id, SITES_VERSION))
+
+    def _workflows_of(self, kind: str, app: ResourceId, until: standard.Until) -> Definition | Unknown:
+        ask = _ask(f"{kind}/workflows", f"the workflows of {app.name} ({kind})")
+        try:
+            return standard.read(self._clients(), app, until)
+        except FAILURES as error:
+            return unknown(ask, error)
 
     def _sites(self, scope: ResourceId) -> Iterator[IdentityHolder | Unknown]:
         """The Standard logic apps of a subscription, each followed by its slots."""

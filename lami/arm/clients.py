@@ -43,6 +43,11 @@ SUBSCRIPTIONS_VERSION = "2022-12-01"
 
 PAGE_OF_RUNS = 100
 
+ONCE: Mapping[str, Any] = {"retry_total": 0, "read_timeout": 5.0}
+"""Options of a read that is worth one short try: what it shows can be had another time."""
+
+_NONE: Mapping[str, Any] = {}
+
 _ADDRESS = re.compile(r"https?://[^\s{}]+")
 
 Line = TypeVar("Line")
@@ -113,15 +118,17 @@ class Clients:
         pages = cast("PageIterator[WorkflowRun]", cast("ItemPaged[WorkflowRun]", listing).by_page())
         return len(list(next(pages))), bool(pages.continuation_token)
 
-    def resource(self, id: ResourceId, version: str) -> Json:
-        """One resource as plain JSON."""
-        return self._get("/" + _path(id), {"api-version": version})
+    def resource(self, id: ResourceId, version: str, options: Mapping[str, Any] = _NONE) -> Json:
+        """One resource as plain JSON; `options` are azure-core's of a single request."""
+        return self._get("/" + _path(id), options, {"api-version": version})
 
-    def resources(self, path: ResourceId, version: str) -> Iterator[object]:
+    def resources(
+        self, path: ResourceId, version: str, options: Mapping[str, Any] = _NONE
+    ) -> Iterator[object]:
         """A listing as plain JSON, line by line."""
 
         def get_next(link: str | None) -> Json:
-            return self._get(link) if link else self.resource(path, version)
+            return self._get(link, options) if link else self.resource(path, version, options)
 
         def extract(body: Json) -> tuple[str | None, Iterator[object]]:
             lines, link = page(body)
@@ -141,9 +148,9 @@ class Clients:
         """Let go of the connections, which all clients share."""
         self._plain.close()
 
-    def _get(self, url: str, params: Mapping[str, str] | None = None) -> Json:
+    def _get(self, url: str, options: Mapping[str, Any], params: Mapping[str, str] | None = None) -> Json:
         request = HttpRequest("GET", self._plain.format_url(url), params=params)
-        return _body(self._plain.send_request(request))
+        return _body(self._plain.send_request(request, **options))
 
     def _logic_of(self, subscription: str) -> LogicManagementClient:
         """The client of one subscription; its package is imported on first need: it takes 0.2 s."""

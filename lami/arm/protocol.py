@@ -9,7 +9,15 @@ from typing import Protocol
 from msgspec import Struct
 
 from lami.core.ids import ResourceId
-from lami.core.model import FailedRuns, IdentityHolder, Look, RoleAssignment, RoleDefinition, Unknown
+from lami.core.model import (
+    Definition,
+    FailedRuns,
+    IdentityHolder,
+    Look,
+    RoleAssignment,
+    RoleDefinition,
+    Unknown,
+)
 
 
 class NotAHolder(Struct, frozen=True):
@@ -32,7 +40,18 @@ class Arm(Protocol):
         ...
 
     def holder(self, id: ResourceId) -> Look[IdentityHolder] | NotAHolder:
-        """Look at one logic app, slot or user-assigned identity: one read."""
+        """Look at one logic app, slot or user-assigned identity: one read.
+
+        Of a Standard logic app or slot its workflows are read as well: a listing, and one read each. Where
+        they cannot be, the app shows no definition, and is otherwise as it is.
+        """
+        ...
+
+    def workflows_of(self, app: ResourceId) -> Definition | Unknown:
+        """Read what the workflows of a Standard logic app or slot show, which no listing of apps shows.
+
+        All of it or Unknown; Unknown also for what has no such workflows.
+        """
         ...
 
     def role(self, id: ResourceId) -> Look[RoleDefinition]:
@@ -47,7 +66,7 @@ class Arm(Protocol):
         ...
 
     def holders_in(self, subscription: str) -> Iterator[IdentityHolder | Unknown]:
-        """List a subscription's identity holders, page by page.
+        """List a subscription's identity holders, page by page; Standard logic apps without definitions.
 
         An `Unknown` among them means that some kind could not be listed in full.
         """

@@ -14,6 +14,7 @@ from lami.core.model import (
     Absent,
     Access,
     Actor,
+    Definition,
     FailedRuns,
     IdentityHolder,
     Look,
@@ -91,6 +92,10 @@ class Canned:
     def role(self, id: ResourceId) -> Look[RoleDefinition]:
         """Look at the role."""
         return Present(ROLE)
+
+    def workflows_of(self, app: ResourceId) -> Definition | Unknown:
+        """No workflow of a Standard app is known."""
+        return Unknown(f"the workflows of {app.name} are not known")
 
     def failed_runs(self, app: ResourceId, since: datetime, until: datetime) -> FailedRuns | Unknown:
         """No run has failed."""

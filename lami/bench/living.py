@@ -212,6 +212,10 @@ class Living:
         found = next((role for role in self.roles.values() if role.id == id.name), None)
         return Present(found) if found else Absent()
 
+    def workflows_of(self, app: ResourceId) -> Definition | Unknown:
+        """No workflow of a Standard app is known."""
+        return Unknown(f"the workflows of {app.name} are not known")
+
     def failed_runs(self, app: ResourceId, since: datetime, until: datetime) -> FailedRuns | Unknown:
         """No run has failed."""
         return FailedRuns(since, until, 0)

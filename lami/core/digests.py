@@ -25,6 +25,7 @@ from lami.core.timeline import stamp
 
 NOTHING = ""
 """The digest of a subject of which nothing is there."""
+_APART = "."
 DIRECTORY = "directory"
 """In a subscription's place: what the directory last said of a principal, but for that it is alive."""
 
@@ -32,10 +33,16 @@ DIRECTORY = "directory"
 def of_holder(
     system: str, attached: Iterable[Attached], created: datetime | None, definition: Definition | None = None
 ) -> str:
-    """Of a holder that is there: its identities, when it was created, and what its definition shows."""
+    """Of a holder that is there: its identities and when it was created; apart, what its definition shows."""
     identities = sorted(f"{a.identity.key}={a.principal}" for a in attached)
-    shown = () if definition is None else ("definition", *sorted(map(place, definition.parts)))
-    return digest("holder", system, *identities, stamp(created) if created else "", *shown)
+    whole = digest("holder", system, *identities, stamp(created) if created else "")
+    shown = () if definition is None else (digest("definition", *sorted(map(place, definition.parts))),)
+    return _APART.join((whole, *shown))
+
+
+def agrees(known: str | None, listed: str) -> bool:
+    """Whether a subject is listed as it was last seen; a definition that is not listed says nothing."""
+    return known is not None and (known == listed or known.partition(_APART)[0] == listed)
 
 
 def line(id: ResourceId, access: Access, created: datetime | None) -> str:

@@ -6,7 +6,8 @@ A *place* is one part of a definition that a rule objects to, by its key. The ru
   is *stood*: listed, and nobody is alerted. So is what an app had when it was deleted, should it come back: a
   redeploy is no news.
 - What an operator accepts is *accepted*: no finding, until it is gone and comes back.
-- Whatever else comes up is new.
+- Whatever else comes up is new. So is all that an app shows later which came after the baseline and of which
+  nothing could be read then: it counts as one that had nothing.
 
 Source: Microsoft, "Secure access and data for workflows" and "Authenticate access and connections to Azure
 resources with managed identities" (Azure Logic Apps).
@@ -68,6 +69,8 @@ def looked_at(
     is news, whole.
     """
     held = before.posture
+    if shown is None and not before.known and cause.operation != TAKING and after.kind == "logicApp":
+        shown = Definition()
     if shown is not None and shown != held.shown:
         held = replace(held, shown=shown, since=now, cause=cause)
     keys = _keys(judged(replace(after, posture=held)))

@@ -109,3 +109,28 @@ def identity(id: str = IDENTITY, principal: str = P1, **more: object) -> Body:
 def page(*lines: object, next: str | None = None) -> Body:
     """One page of a listing."""
     return {"value": list(lines), **({"nextLink": next} if next else {})}
+
+
+def files(app: str = SITE, connections: object = None, **definitions: object) -> dict[str, Body]:
+    """By path, what is answered of a Standard app's workflows: their listing, and each with its files."""
+    path = f"{app}/workflows"
+    lines = [workflow_of(app, name) for name in definitions]
+    found: dict[str, Body] = {path.lower(): page(*lines)}
+    for name, definition in definitions.items():
+        body = workflow_of(app, name)
+        shared = {} if connections is None else {"connections.json": connections}
+        body["properties"]["files"] = {"workflow.json": {"definition": definition}, **shared}
+        found[f"{path}/{name}".lower()] = body
+    return found
+
+
+def workflow_of(app: str, name: str) -> Body:
+    """A workflow of a Standard app, without its files; in Microsoft's examples a slot's id is its site's."""
+    site = app.split("/slots/")[0]
+    return {
+        "id": f"{site}/workflows/{name}",
+        "name": f"{site.rsplit('/', 1)[1]}/{name}",
+        "type": "Microsoft.Web/sites/workflows",
+        "kind": "Stateful",
+        "properties": {"flowState": "Enabled", "health": {"state": "Healthy"}},
+    }

@@ -78,7 +78,7 @@ def test_what_is_there_is_present(azure: Scripted, arm: Arm, id: str) -> None:
     assert all(len(each.query["api-version"]) == 1 for each in azure.asked)
 
 
-@pytest.mark.parametrize("id", [WORKFLOW, SITE, SLOT, IDENTITY])
+@pytest.mark.parametrize("id", [WORKFLOW, IDENTITY])
 def test_a_holder_is_one_read(azure: Scripted, arm: Arm, id: str) -> None:
     """A look at a holder costs one request."""
     azure.says[id.lower()] = Reply(BODIES[id])

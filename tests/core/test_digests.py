@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from lami.core import digests
 from lami.core.ids import ResourceId
-from lami.core.model import Absent, Access, Attached, Book, RoleState, Subject
+from lami.core.model import Absent, Access, Attached, Book, Definition, Part, RoleState, Subject
 from tests.core.builders import (
     CONTRIBUTOR,
     ELSEWHERE,
@@ -49,7 +49,22 @@ def test_a_holders_book_and_its_listing_agree() -> None:
     """A holder just seen is no difference to reconcile, in whatever order and casing ARM lists it."""
     book = holder_step(make_holder(), told(workflow()), APP).book
     upper = [Attached(ResourceId(a.identity.text.upper()), a.principal) for a in reversed(APP.attached)]
-    assert digests.of_book(book, SUB) == digests.of_holder(APP.system, upper, APP.created)
+    assert digests.of_book(book, SUB) == digests.of_holder(APP.system, upper, APP.created, Definition())
+    assert digests.agrees(digests.of_book(book, SUB), digests.of_holder(APP.system, upper, APP.created))
+
+
+def test_a_definition_that_is_not_listed_says_nothing() -> None:
+    """Whoever is listed without one is compared by the rest; one that is listed is compared, too."""
+    same, other = (APP.system, APP.attached, APP.created), (P2, APP.attached, APP.created)
+    secret = Definition((Part("secret", "action A", "a password (Basic)"),))
+    held = digests.of_holder(*same, secret)
+    assert digests.agrees(held, held)
+    assert digests.agrees(held, digests.of_holder(*same))
+    assert not digests.agrees(held, digests.of_holder(*other))
+    assert not digests.agrees(held, digests.of_holder(*same, Definition()))
+    assert not digests.agrees(digests.of_holder(*same), held)
+    assert not digests.agrees(None, held)
+    assert not digests.agrees(digests.NOTHING, digests.of_holder(*same))
 
 
 def test_a_principals_book_and_its_listing_agree() -> None:

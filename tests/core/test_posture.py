@@ -148,8 +148,16 @@ def test_a_look_without_a_definition_keeps_what_is_held() -> None:
 
 
 def test_a_definition_first_seen_later_is_first_sight() -> None:
-    """Held since before lami read definitions: what it shows then stood before, and is listed."""
-    assert alerts(seen(definition=False), A) == 0
+    """The baseline could not read it, or was taken before lami did: what it shows stood, and is listed."""
+    taking = Taken("1", Cause("take-1", TAKING, at(0)))
+    held = holder_step(make_holder(), taking, app(definition=False)).book
+    assert alerts(held, A) == 0
+
+
+def test_an_app_that_came_unread_is_told_of_what_it_shows_later() -> None:
+    """One made after the baseline, whose runtime was not up yet: all that it shows then is its own news."""
+    assert alerts(seen(definition=False), A) == 1
+    assert alerts(seen(definition=False)) == 0
 
 
 def test_what_goes_and_comes_back_is_new() -> None:

@@ -15,6 +15,7 @@ from lami.core.ids import ResourceId
 from lami.core.model import (
     Absent,
     Access,
+    Definition,
     FailedRuns,
     IdentityHolder,
     Look,
@@ -144,6 +145,10 @@ class CountedEstate:
         """Look at a role."""
         found = ROLES.get(id.name)
         return Present(found) if found else Absent()
+
+    def workflows_of(self, app: ResourceId) -> Definition | Unknown:
+        """No workflow of a Standard app is known."""
+        return Unknown(f"the workflows of {app.name} are not known")
 
     def failed_runs(self, app: ResourceId, since: datetime, until: datetime) -> FailedRuns | Unknown:
         """No run has failed."""

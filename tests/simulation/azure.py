@@ -333,6 +333,9 @@ class SimulatedAzure:
         found = self._seen().roles.get(id.name)
         return Present(found) if found else Absent()
 
+    def workflows_of(self, app: ResourceId) -> Definition | Unknown:
+        return Unknown(f"{app.name} has no workflows")
+
     def failed_runs(self, app: ResourceId, since: datetime, until: datetime) -> FailedRuns | Unknown:
         if app.type != "microsoft.logic/workflows":
             return Unknown(f"{app.name} has no runs")

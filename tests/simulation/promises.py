@@ -16,6 +16,7 @@ from lami.core.model import (
     LAMI,
     Access,
     Book,
+    Definition,
     Entry,
     Finding,
     Grant,
@@ -123,8 +124,11 @@ def _unequal(held: Held) -> Iterator[str]:
         seen = state.observed.system, [(a.identity.key, a.principal) for a in state.observed.attached]
         if real != seen or state.present != (now is not None):
             yield f"{id.name}: holds {_brief(seen)}, ARM {_brief(real)}"
-        if now is not None and state.posture.shown != now.definition:
-            yield f"{id.name}: holds the definition {state.posture.shown}, ARM {now.definition}"
+        shown = state.posture.shown
+        # What came after the baseline and could not be read counts as a definition that has nothing in it.
+        unread = now is not None and now.definition is None and shown == Definition()
+        if now is not None and shown != now.definition and not unread:
+            yield f"{id.name}: holds the definition {shown}, ARM {now.definition}"
     principals = held.principals.keys() | {one.principal for one in present.assignments.values()}
     for principal in principals:
         real_keys = {i.key for i, a in present.assignments.items() if a.principal == principal}

@@ -60,7 +60,7 @@ _HEADERS: Mapping[str, str] = {
 _FROM_A_SECRET = ("basic ", "sharedkey ", "sharedkeylite ", "sharedaccesssignature ")
 """Schemes of an Authorization header that are made of a secret, whatever expression makes them."""
 
-_CREDENTIALS: Mapping[str, tuple[tuple[str, str], ...]] = {
+CREDENTIALS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "basic": (("password", "a password (Basic)"),),
     "clientcertificate": (("pfx", "a client certificate (ClientCertificate)"),),
     "activedirectoryoauth": (
@@ -111,7 +111,7 @@ def read_operation(operation: Operation, reading: Reading) -> None:
         authentication = request.get("authentication")
         if authentication is not None:
             _read_authentication(operation.where, request, authentication, reading)
-        _read_address(operation.where, request, reading)
+        read_address(operation.where, request, reading)
         _read_headers(operation.where, request, reading)
     key = operation.inputs.get("subscriptionKey")
     if operation.type == "apimanagement" and key:
@@ -128,9 +128,9 @@ def _read_authentication(where: str, request: Json, given: object, reading: Read
     kind = word(said)
     if kind == "managedserviceidentity":
         identity = block.get("identity")
-        _refer(where, "" if identity is None else reading.resolved(identity), reading)
-    elif kind in _CREDENTIALS:
-        known = _CREDENTIALS[kind]
+        refer(where, "" if identity is None else reading.resolved(identity), reading)
+    elif kind in CREDENTIALS:
+        known = CREDENTIALS[kind]
         name, what = next(((name, what) for name, what in known if block.get(name)), known[0])
         reading.add("secret", where, what + reading.source(block.get(name)))
     elif kind not in ("", "none"):
@@ -141,7 +141,7 @@ def _read_authentication(where: str, request: Json, given: object, reading: Read
         _read_audience(where, request, block.get("audience"), default, reading)
 
 
-def _refer(where: str, identity: str | None, reading: Reading) -> None:
+def refer(where: str, identity: str | None, reading: Reading) -> None:
     """Note that a managed identity is referred to; one that cannot be made out is passed over."""
     if identity is None:
         return
@@ -165,7 +165,8 @@ def _read_audience(where: str, request: Json, given: object, default: str, readi
             reading.add("audience", where, wrong)
 
 
-def _read_address(where: str, request: Json, reading: Reading) -> None:
+def read_address(where: str, request: Json, reading: Reading) -> None:
+    """Note the secrets in an address: in `uri`, and in `queries`, of a request."""
     given = request.get("uri")
     if isinstance(given, str):
         if len(given) > ADDRESS:
@@ -219,11 +220,11 @@ def _authorizes(value: str) -> bool:
 
 
 def read_connection(name: str, connection: Json, reading: Reading) -> None:
-    """How a connection of a managed connector authenticates."""
+    """How a connection of a managed connector of a Consumption app authenticates."""
     where = f"connection {shown(name)}"
     block = obj(obj(connection.get("connectionProperties")).get("authentication"))
     if word(block.get("type")) == "managedserviceidentity":
         identity = block.get("identity")
-        _refer(where, "" if identity is None else reading.resolved(identity), reading)
+        refer(where, "" if identity is None else reading.resolved(identity), reading)
     elif api_of(connection) in _KEYLESS_CONNECTORS:
         reading.add("connector", where, f"the connector {api_of(connection)} without the managed identity")

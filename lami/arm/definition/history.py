@@ -23,6 +23,9 @@ _VAULT_SECRET = re.compile(r"(?i)/secrets/[^/]+(?:/(?!versions$)[^/]*)?/?")
 
 _CONNECTOR_SECRET = re.compile(r"(?i)/secrets/.{1,2000}/value/?$", re.DOTALL)
 
+_BUILT_IN_SECRETS = frozenset({"getsecret", "getsecretversion"})
+"""Operations of the Key Vault connector that is built into Standard apps."""
+
 _PASSING_ON = frozenset({"compose", "parsejson"})
 """Types of actions whose outputs are their inputs: Azure does not hide what uses those outputs."""
 
@@ -79,6 +82,11 @@ def _secrets(operation: Operation, reading: Reading) -> tuple[str, str]:
         if api == "arm" and _LISTS_SECRETS.search(path):
             return "", "keys or addresses that Azure Resource Manager lists"
         return "", ""
+    if operation.type == "serviceprovider":
+        used = obj(operation.inputs.get("serviceProviderConfiguration"))
+        provider = word(used.get("serviceProviderId")).rpartition("/")[2]
+        reads = provider == "keyvault" and word(used.get("operationId")) in _BUILT_IN_SECRETS
+        return "", "a secret of a key vault" if reads else ""
     address = reading.flat(operation.inputs.get("uri"))
     host = host_of(address)
     sent = audiences.target(host) if host else None

@@ -45,15 +45,15 @@ class Operation:
 def operations_of(body: Json, reading: Reading) -> Iterator[Operation]:
     """All triggers and actions; those in scopes, conditions, switches, loops and agents too."""
     for name, each in obj(body.get("triggers")).items():
-        yield _operation(f"trigger {shown(name)}", "", obj(each))
+        yield _operation(f"{reading.within}trigger {shown(name)}", "", obj(each))
     waiting: list[tuple[int, object]] = [(1, body.get("actions"))]
     while waiting:
         depth, actions = waiting.pop()
         if depth > DEEPEST:
-            reading.odd(f"actions nested more than {DEEPEST} deep were not read")
+            reading.odd(f"{reading.within}actions nested more than {DEEPEST} deep were not read")
             continue
         for name, each in obj(actions).items():
-            yield _operation(f"action {shown(name)}", name.lower(), obj(each))
+            yield _operation(f"{reading.within}action {shown(name)}", name.lower(), obj(each))
             waiting.extend((depth + 1, inner) for inner in _within(obj(each)) if inner)
 
 
@@ -78,13 +78,19 @@ def _operation(where: str, key: str, body: Json) -> Operation:
 
 
 def api_of(connection: Json) -> str:
-    """The name of a connection's managed API, in lower case."""
-    id = connection.get("id")
+    """The name of a connection's managed API, in lower case; its id is in `api` in a Standard app."""
+    id = obj(connection.get("api", connection)).get("id")
     return word(id.rpartition("/")[2]) if isinstance(id, str) and len(id) <= MAX_LENGTH else ""
 
 
 def api_used(operation: Operation, reading: Reading) -> str:
-    """The API of an action's connection: of `@parameters('$connections')['keyvault']['connectionId']`."""
-    name = obj(obj(operation.inputs.get("host")).get("connection")).get("name")
+    """The API of an action's connection: of `@parameters('$connections')['keyvault']['connectionId']`.
+
+    A Standard app has a plain `referenceName` instead.
+    """
+    used = obj(obj(operation.inputs.get("host")).get("connection"))
+    if isinstance(reference := used.get("referenceName"), str):
+        return api_of(obj(reading.connections.get(reference)))
+    name = used.get("name")
     found = _CONNECTION.search(name) if isinstance(name, str) and len(name) <= ADDRESS else None
     return api_of(obj(reading.connections.get(found[1]))) if found else ""

@@ -1,8 +1,8 @@
 """One definition while it is read: its parameters, what its expressions come to, what was found in it.
 
 A text is *flat* without its expressions: a plain parameter's value stands in its place, a secure one is
-`{=x}` and whatever else is made when the workflow runs is `{}`. Nothing is put in twice, so
-parameters that speak of each other don't matter.
+`{=x}`, an app setting is `{=@}`, and whatever else is made when the workflow runs is `{}`. Nothing is put in
+twice, so parameters that speak of each other don't matter.
 """
 
 from __future__ import annotations
@@ -21,9 +21,13 @@ ADDRESS = 8_000
 """Characters of an address, or of a header, that are read; Azure takes fewer."""
 PARAMETER = re.compile(r"(?i)parameters\(\s{0,20}'([^']{1,200})'\s{0,20}\)")
 KEPT = re.compile(r"\{=([^{}]{1,200})\}")
-"""Where a secure parameter stands in a flat text."""
+"""Where a secure parameter, or an app setting, stands in a flat text."""
 
+_SECURE = frozenset({"securestring", "secureobject"})
 _NAME = 80
+_SETTING = re.compile(r"(?i)@?\{?\s{0,20}appsetting\(\s{0,20}'[^']{1,200}'\s{0,20}\)\s{0,20}\}?")
+_OF_A_SETTING = "@"
+"""In a secure parameter's place, where an app setting stands: its name is not kept."""
 _WHOLE = re.compile(r"(?i)@\{?\s{0,20}parameters\(\s{0,20}'([^']{1,200})'\s{0,20}\)\s{0,20}\}?")
 _EXPRESSION = re.compile(r"@\{([^{}]{0,1000})\}")
 _MADE = re.compile(r"\{[^{}]{0,1000}\}")
@@ -32,11 +36,15 @@ _HOST = re.compile(r"(\*|[a-z0-9-]{1,63})([.][a-z0-9-]{1,63})+")
 
 @dataclass(slots=True)
 class Reading:
-    """`values` are those of parameters, by lower-case name; `secure` the names of those that are secrets."""
+    """`values` are those of parameters, by lower-case name; `secure` the names of those that are secrets.
+
+    `within` says which workflow of an app it is, where it has several.
+    """
 
     values: Mapping[str, object]
     secure: frozenset[str]
-    connections: Json
+    connections: Json = field(default_factory=dict)
+    within: str = ""
     found: set[Part] = field(default_factory=set)
     identities: dict[str, tuple[str, set[str]]] = field(default_factory=dict)
     oddities: set[str] = field(default_factory=set)
@@ -81,11 +89,17 @@ class Reading:
         parameter = named[1] if named else plain
         if parameter in self.secure or parameter in self.values:
             return f", from parameter {shown(parameter)}"
+        if parameter == _OF_A_SETTING:
+            return ", from an app setting"
         return ", from an expression" if "{}" in flat else ", written in the definition"
 
     def _put(self, expression: str) -> str:
+        if _SETTING.fullmatch(expression.strip()):
+            return f"{{={_OF_A_SETTING}}}"
         parameter = parameter_of(f"@{expression}")
         plain = None if parameter in self.secure else self.values.get(parameter)
+        if isinstance(plain, str) and len(plain) < 400 and _SETTING.fullmatch(plain.strip()):
+            return f"{{={parameter.strip('{}')}}}"
         if parameter and isinstance(plain, str) and len(plain) <= MAX_LENGTH and "@" not in plain:
             return plain
         secure = self.secures(f"@{expression}")
@@ -122,3 +136,20 @@ def shown(name: str) -> str:
     """A name as it may be kept: not too long, and of characters that can be printed."""
     cut = name if len(name) <= _NAME else name[: _NAME - 1] + "…"
     return cut if cut.isprintable() else "".join(c if c.isprintable() else "�" for c in cut)
+
+
+def declared_in(block: object) -> dict[str, Json]:
+    """Parameters as they are declared, by their names."""
+    return {name: obj(each) for name, each in obj(block).items()}
+
+
+def reading_of(declared: Mapping[str, Json], given: Mapping[str, object]) -> Reading:
+    """A reading with these parameters: those that are given a value have that, the others their default."""
+    values = {name: each.get("defaultValue") for name, each in declared.items()}
+    values |= {name: value for name, value in given.items() if value is not None}
+    return Reading(
+        values={name.lower(): value for name, value in values.items()},
+        secure=frozenset(
+            name.lower() for name, each in declared.items() if word(each.get("type")) in _SECURE
+        ),
+    )
