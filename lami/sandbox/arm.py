@@ -81,6 +81,10 @@ def answer(estate: Estate, asked: Asked) -> JsonObject:
         case ["microsoft.logic", "workflows", _, "runs"]:
             workflow = _found_resource(estate, path.rpartition("/")[0], asked.tick)
             return _page(asked, [run_body(each) for each in _runs(estate, workflow, asked)])
+        case ["microsoft.web", "sites", _, *within, "workflows"] if within[0::2] in ([], ["slots"]):
+            return _page(asked, list(_workflows(estate, path.rpartition("/")[0], asked.tick)))
+        case ["microsoft.web", "sites", _, *within, "workflows", name] if within[0::2] in ([], ["slots"]):
+            return _workflow(estate, path, name, asked.tick)
         case [provider, *names] if names and TYPES.get("/".join((provider, *names[0::2]))):
             kind = TYPES["/".join((provider, *names[0::2]))]
             if len(names) % 2 == 0:
@@ -185,6 +189,25 @@ def _runs(estate: Estate, workflow: Resource, asked: Asked) -> Iterable[Run]:
     return runs
 
 
+def _workflows(estate: Estate, app: str, tick: int | None) -> Iterable[JsonObject]:
+    """The workflows of a Standard logic app or slot, without their files."""
+    found = _found_resource(estate, app, tick)
+    if "workflowapp" not in found.kind:
+        raise Refused(f"The site '{found.name}' is no logic app.", 404, "NotFound")
+    for path in found.files:
+        name, inside, file = path.partition("/")
+        if inside and file == "workflow.json":
+            yield workflow_body(found, name)
+
+
+def _workflow(estate: Estate, path: str, name: str, tick: int | None) -> JsonObject:
+    app = path.rpartition("/")[0].rpartition("/")[0]
+    for body in _workflows(estate, app, tick):
+        if _key(body).rpartition("/")[2] == name:
+            return _with_files(body, _found_resource(estate, app, tick))
+    raise Refused(f"Workflow with a name of {name} does not exist.", 404, "WorkflowNotFound")
+
+
 def _terms(query: Mapping[str, str]) -> list[str]:
     text = query.get("$filter", "").strip()
     return [term.strip() for term in re.split(r"(?i)\band\b", text)] if text else []
@@ -265,6 +288,26 @@ def resource_body(estate: Estate, resource: Resource) -> JsonObject:
             "lastModifiedTimeUtc": timestamp(resource.changed),
         }
     }
+
+
+def workflow_body(app: Resource, name: str) -> JsonObject:
+    """A workflow of a Standard logic app as the list of them shows it."""
+    return {
+        "id": f"{app.id}/workflows/{name}",
+        "name": f"{app.name}/{name}",
+        "type": f"{app.type}/workflows",
+        "kind": "Stateful",
+        "location": app.location,
+        "properties": {"flowState": "Enabled", "health": {"state": "Healthy"}},
+    }
+
+
+def _with_files(body: JsonObject, app: Resource) -> JsonObject:
+    """The workflow as its GET shows it: its own file, and those that all workflows of the app share."""
+    own = f"{str(body['name']).rpartition('/')[2]}/workflow.json"
+    shared = {path: file for path, file in app.files.items() if "/" not in path}
+    properties = {"files": {"workflow.json": app.files[own], **shared}, "flowState": "Enabled"}
+    return body | {"properties": properties | {"health": {"state": "Healthy"}}}
 
 
 def _identity(tenant: str, resource: Resource) -> JsonObject:

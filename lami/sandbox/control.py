@@ -59,6 +59,7 @@ def put_resource(parts: Parts, arguments: Arguments, body: Body) -> JsonObject:
         body.actor(),
     )
     definition, parameters = body.object("definition"), body.object("parameters")
+    files = body.object("files")
     body.done()
     made = parts.estate.put(
         target,
@@ -68,6 +69,7 @@ def put_resource(parts: Parts, arguments: Arguments, body: Body) -> JsonObject:
         kind=kind,
         definition=definition,
         parameters=parameters,
+        files=files,
         actor=actor,
     )
     return resource_body(parts.estate, made)
@@ -302,7 +304,8 @@ _APP = "/sandbox/<any(workflows,sites,identities):kind>/<subscription>/<group>/<
 _SLOT = "/sandbox/sites/<subscription>/<group>/<name>/slots/<slot>"
 _PUT = (
     "identity: none|system|user|both, userAssigned: [ids], tags: {}, kind (of a site), "
-    "definition: {} and parameters: {} (of a workflow), actor"
+    "definition: {} and parameters: {} (of a workflow), "
+    "files: {intake/workflow.json: {}, connections.json: {}} (of a site), actor"
 )
 
 ROUTES = (

@@ -23,6 +23,9 @@ PLAIN: JsonObject = definition(
 )
 """What a workflow has that nobody gave a definition: no secret in it, no identity."""
 
+PLAIN_FILES: JsonObject = {"intake/workflow.json": {"definition": PLAIN, "kind": "Stateful"}}
+"""What a Standard logic app has that nobody gave files: one workflow, and no connection."""
+
 CARELESS: JsonObject = definition(
     Get_secret={
         "type": "Http",
@@ -45,3 +48,19 @@ CARELESS: JsonObject = definition(
     },
 )
 """A password, a secret that shows in the run history, and a token of the wrong service."""
+
+CARELESS_FILES: JsonObject = {
+    "connections.json": {
+        "managedApiConnections": {},
+        "serviceProviderConnections": {
+            "serviceBus": {
+                "parameterValues": {"connectionString": "@appsetting('serviceBus_connectionString')"},
+                "serviceProvider": {"id": "/serviceProviders/serviceBus"},
+                "displayName": "claims",
+            }
+        },
+    },
+    "intake/workflow.json": {"definition": PLAIN, "kind": "Stateful"},
+    "send/workflow.json": {"definition": CARELESS, "kind": "Stateful"},
+}
+"""The same in a workflow of a Standard logic app, and a connection string beside it."""

@@ -26,7 +26,7 @@ from threading import RLock
 from typing import Literal
 from uuid import UUID
 
-from lami.sandbox.definitions import PLAIN
+from lami.sandbox.definitions import PLAIN, PLAIN_FILES
 from lami.sandbox.model import (
     ASSIGNMENTS,
     DEFINITIONS,
@@ -118,17 +118,20 @@ class Estate:
         kind: str | None = None,
         definition: JsonObject | None = None,
         parameters: JsonObject | None = None,
+        files: JsonObject | None = None,
         actor: Actor = ROBIN,
     ) -> Resource:
         """Write a resource. What is left out (None) stays as it is; a new app has a system identity.
 
         `user_assigned` holds the ids of the identities to attach, and goes with identity `user` or `both`.
-        `definition` and `parameters` are a workflow's.
+        `definition` and `parameters` are a workflow's, `files` a Standard logic app's.
         """
         subscription, group, type_, names = split_id(identifier)
         self._known(subscription)
         if type_ != WORKFLOW and (definition is not None or parameters is not None):
             raise Refused("only a workflow has a definition and parameters")
+        if type_ not in (SITE, SLOT) and files is not None:
+            raise Refused("only a site or slot has files")
         with self.lock:
             old = self.resources.get(identifier)
             if type_ == SLOT and not self.resources.get(resource_id(subscription, group, SITE, names[0])):
@@ -149,6 +152,7 @@ class Estate:
                 attached=attached,
                 definition=definition or (old.definition if old else PLAIN if type_ == WORKFLOW else None),
                 parameters=parameters if parameters is not None else old.parameters if old else {},
+                files=files if files is not None else old.files if old else PLAIN_FILES,
             )
             if system:
                 self.directory[system.principal_id] = new.name
@@ -216,6 +220,7 @@ class Estate:
                 kind=old.kind,
                 definition=old.definition,
                 parameters=old.parameters if old.type == WORKFLOW else None,
+                files=old.files if old.type in (SITE, SLOT) else None,
                 actor=actor,
             )
 

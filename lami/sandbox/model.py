@@ -77,7 +77,8 @@ class Resource:
 
     `system` is the system-assigned identity (of a user-assigned identity resource: its own principal).
     `attached` maps ids of user-assigned identities to the principal each had when it was attached.
-    `definition` and `parameters` are a workflow's; no definition is one that is not shown.
+    `definition` and `parameters` are a workflow's; no definition is one that is not shown. `files` are those
+    of a Standard logic app, by their paths: `connections.json`, `intake/workflow.json`.
     """
 
     id: str
@@ -92,6 +93,7 @@ class Resource:
     attached: Mapping[str, Principal]
     definition: JsonObject | None = None
     parameters: JsonObject = field(default_factory=dict)
+    files: JsonObject = field(default_factory=dict)
 
     @property
     def name(self) -> str:

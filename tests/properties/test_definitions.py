@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lami.arm.definition import MOST, read
+from lami.arm.definition import MOST, read, read_workflows
 from lami.core.model import Definition
 from tests.properties.profiles import cases
 
@@ -37,6 +37,9 @@ KEYS = st.sampled_from(
             "defaultValue",
         ),
         *("connectionProperties", "subscriptionKey", "method", "A", "p"),
+        *("managedApiConnections", "serviceProviderConnections", "parameterValues", "parameterSetName"),
+        *("authProvider", "Type", "Identity", "connectionString", "key", "parameter", "triggerUrl", "api"),
+        *("serviceProviderConfiguration", "serviceProviderId", "operationId", "referenceName"),
     )
 )
 WORDS = st.sampled_from(
@@ -60,6 +63,8 @@ WORDS = st.sampled_from(
             "securestring",
         ),
         *("inputs", "outputs", "get", "SystemAssigned", "@parameters('p')", "@{parameters('p')}", "@@"),
+        *("ServiceProvider", "Key", "QueryString", "getSecret", "/serviceProviders/keyVault", "p"),
+        *("@appsetting('p')", "@{appsetting('p')}"),
         *("https://kv.vault.azure.net/secrets/x", "https://management.azure.com/x/listKeys", "@body('A')"),
         *("@parameters('$connections')['p']['connectionId']", "/x/managedApis/keyvault", "/secrets/x/value"),
     )
@@ -70,6 +75,7 @@ SECRETS = st.sampled_from(
         *(f"https://x/?sig={SECRET}&code={SECRET}{SECRET}", f"@concat('{SECRET}', parameters('p'))"),
         *(f"@{{{SECRET}}}", f"https://{SECRET}.blob.core.windows.net/?sig={SECRET}", f"{{={SECRET}}}"),
         *(f"/subscriptions/s/managedApis/{SECRET}", f"parameters('{SECRET}')", f"@parameters('{SECRET}')"),
+        *(f"@appsetting('{SECRET}')", f"@{{appsetting('{SECRET}')}}", f"Server=x;Password={SECRET}"),
     )
 )
 LEAVES = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8), WORDS, SECRETS)
@@ -105,6 +111,14 @@ DEFINITIONS = JSON | st.fixed_dictionaries(
 )
 PARAMETERS = st.dictionaries(KEYS, JSON, max_size=3)
 
+CONNECTIONS = st.dictionaries(
+    KEYS, st.dictionaries(KEYS, st.dictionaries(KEYS, JSON, max_size=5), max_size=3)
+)
+FILES = st.fixed_dictionaries(
+    {"workflow.json": st.fixed_dictionaries({"definition": DEFINITIONS}) | JSON},
+    optional={"connections.json": CONNECTIONS | JSON, "parameters.json": PARAMETERS | JSON},
+)
+
 
 def answered(definition: object, parameters: dict[str, object]) -> Definition:
     """What was read, where there is a definition at all."""
@@ -130,3 +144,13 @@ def test_any_json_is_answered(definition: object, parameters: dict[str, object])
 def test_no_secret_is_read(definition: object, parameters: dict[str, object]) -> None:
     """Whatever stands where a secret may stand, nothing of it is in the answer, in any casing."""
     assert SECRET.lower() not in repr(answered(definition, parameters)).lower()
+
+
+@cases("definitions")
+@given(st.lists(st.tuples(st.sampled_from(("one", "two")), FILES), max_size=3))
+def test_files_of_standard_apps(workflows: list[tuple[str, dict[str, object]]]) -> None:
+    """Always an answer, the same again, with short and printable names, and without a secret in it."""
+    found = read_workflows(workflows)
+    assert found == read_workflows(workflows)
+    assert all(part.where.isprintable() and len(part.where) < 150 for part in found.parts)
+    assert SECRET.lower() not in repr(found).lower()
