@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from lami.arm.protocol import Arm
 from lami.core import definitions, digests
+from lami.core.ids import is_standard
 from lami.core.messages import holder_subject
 from lami.core.model import IdentityHolder, RoleAssignment, RoleDefinition, Subject, Unknown
 
@@ -55,7 +56,7 @@ def list_subscription(
             return holder
         subject = holder_subject(holder.id)
         holders[subject] = of_holder(holder)
-        if is_standard(holder):
+        if is_standard(holder.id):
             standard[subject] = holder
     here: dict[str, set[str]] = {}
     above: dict[str, set[str]] = {}
@@ -68,11 +69,6 @@ def list_subscription(
         held.setdefault(one.principal, set()).add(line_of(one))
         roles.add(one.role)
     return Listing(holders, _frozen(here), {**_frozen(above), **roles.lines}, standard)
-
-
-def is_standard(holder: IdentityHolder) -> bool:
-    """Whether it is a Standard logic app, or a slot of one: its workflows are read apart."""
-    return holder.id.type in ("microsoft.web/sites", "microsoft.web/sites/slots")
 
 
 def defined(

@@ -23,14 +23,14 @@ from msgspec import Struct, field
 
 from lami.core import digests
 from lami.core.decide_principal import Sight
-from lami.core.ids import ResourceId
+from lami.core.ids import ResourceId, is_standard
 from lami.core.messages import holder_subject
 from lami.core.model import Actor, Cause, IdentityHolder, Present, RoleAssignment, Subject, Unknown
 from lami.core.stimuli import Taken
 from lami.drain import Drain
 from lami.gaps import Gaps
 from lami.handling import FirstSight, Tools
-from lami.listing import Listing, defined, digests_of, is_standard, line_of, list_subscription
+from lami.listing import Listing, defined, digests_of, line_of, list_subscription
 from lami.reconcile import ABOVE
 from lami.runs import Handler, Listener, Progress, Report, Tally
 from lami.store.due import DueList
@@ -213,7 +213,7 @@ class _Take(Struct):
             for one in self.tools.arm.holders_in(subscription):
                 if isinstance(one, Unknown) or holder_subject(one.id) not in unseen:
                     continue
-                if is_standard(one):
+                if is_standard(one.id):
                     standard.append(one)
                 else:
                     sights[holder_subject(one.id)] = Present(one)

@@ -15,6 +15,7 @@ from lami.cli.opening import opened, store_in_words
 from lami.cli.output import Columns, Output, output_options
 from lami.cli.propose import COLUMNS, item, toml
 from lami.cli.voice import Listener
+from lami.core.ids import is_standard
 from lami.core.makers import propose
 from lami.core.model import Book, IdentityHolder, Unknown
 from lami.core.shapes import time_json
@@ -23,6 +24,8 @@ from lami.runs import Progress
 from lami.settings import Settings
 from lami.wiring import Lami
 
+_APPS = 3
+"""Of how many Standard logic apps of a subscription the workflows are tried."""
 _NOBODY = "00000000-0000-4000-8000-000000000000"
 _COLUMNS: Columns = {"CHECK": "check", "STATE": "state", "DETAIL": "detail", "WHAT TO DO": "whatToDo"}
 
@@ -147,12 +150,28 @@ def _subscription(lami: Lami, subscription: str) -> Check:
     """List all identity holders, and the first role assignment: enough to know that each kind can be read."""
     name = f"subscription {subscription}"
     holders = 0
+    standard: list[IdentityHolder] = []
     for seen in chain(lami.arm.holders_in(subscription), islice(lami.arm.assignments_in(subscription), 1)):
         if isinstance(seen, Unknown):
             allow = "give lami's identity the custom role in infra/, or Reader"
             return Check(name, "failed", seen.reason, allow if seen.denied else "try again later")
-        holders += isinstance(seen, IdentityHolder)
-    return Check(name, "ok", f"readable; logic apps, slots and identities: {holders}")
+        if isinstance(seen, IdentityHolder):
+            holders += 1
+            standard += [seen] if is_standard(seen.id) else []
+    readable = f"readable; logic apps, slots and identities: {holders}"
+    unread = _unread_workflows(lami, standard)
+    if unread is None:
+        return Check(name, "ok", readable)
+    allow = "add sites/workflows/read and sites/slots/workflows/read to its role, as in infra/reader.bicep"
+    start = "start the app: what its workflows show is not judged as long as it does not answer"
+    return Check(name, "warning", f"{readable}; {unread.reason}", allow if unread.denied else start)
+
+
+def _unread_workflows(lami: Lami, apps: Sequence[IdentityHolder]) -> Unknown | None:
+    """Why no workflows can be read, of the first few Standard apps and slots; None where those of any can."""
+    answers = [lami.arm.workflows_of(app.id) for app in apps[:_APPS]]
+    unread = [one for one in answers if isinstance(one, Unknown)]
+    return unread[0] if unread and len(unread) == len(answers) else None
 
 
 def _graph(lami: Lami) -> Check:

@@ -166,3 +166,8 @@ def digest(*parts: str, length: int = 32) -> str:
     """A short name for long or hostile text: hexadecimal SHA-256 over the parts, cut to `length`."""
     joined = "\x1f".join(parts)
     return hashlib.sha256(joined.encode("utf-8", "surrogatepass")).hexdigest()[:length]
+
+
+def is_standard(app: ResourceId) -> bool:
+    """Whether an id is a Standard logic app's, or a slot's of one, if it is a logic app's at all."""
+    return app.type in ("microsoft.web/sites", "microsoft.web/sites/slots")

@@ -6,14 +6,15 @@ What refers to it fails when it runs; and whoever may attach an identity of that
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from msgspec import Struct
 
 from lami.core import naming, posture, remedy
-from lami.core.ids import ResourceId
+from lami.core.ids import ResourceId, is_standard
 from lami.core.model import Book, Found, HolderState, Part
 from lami.core.policy import Policy
-from lami.detectors.posture import find
+from lami.detectors.posture import LISTED, find
 
 
 class DanglingIdentity(Struct, frozen=True):
@@ -23,7 +24,7 @@ class DanglingIdentity(Struct, frozen=True):
 
     def detect(self, book: Book, policy: Policy) -> Iterator[Found]:
         """At most one finding an app."""
-        return find(book, policy, self.rule, _title, _mend, commands=_commands)
+        return find(book, policy, self.rule, _title, partial(_mend, book), commands=_commands)
 
 
 def _title(name: str, parts: tuple[Part, ...]) -> str:
@@ -36,21 +37,28 @@ def _name(part: Part) -> str:
     return "its system identity" if part.what == posture.SYSTEM else ResourceId(part.what).name
 
 
-def _mend(state: HolderState, parts: tuple[Part, ...]) -> tuple[str, ...]:
-    if _bare(state) and len(parts) == 1:
+def _mend(book: Book, state: HolderState, parts: tuple[Part, ...]) -> tuple[str, ...]:
+    if _may_be_given(book, state, parts):
         return ()
     return ("A Consumption app has one identity at a time: let the definition refer to that one.",)
 
 
 def _commands(book: Book, state: HolderState, parts: tuple[Part, ...]) -> tuple[str, ...]:
-    # Where the app has an identity already, assigning another would put it in the other's place.
-    if not _bare(state) or len(parts) != 1:
+    if not _may_be_given(book, state, parts):
         return ()
-    app, wanted = ResourceId(book.subject.id), parts[0].what
-    if wanted == posture.SYSTEM:
-        return (remedy.assign_system_identity(app),)
-    return (remedy.attach_identity(app, ResourceId(wanted)),)
+    app = ResourceId(book.subject.id)
+    return tuple(
+        remedy.assign_system_identity(app)
+        if part.what == posture.SYSTEM
+        else remedy.attach_identity(app, ResourceId(part.what))
+        for part in parts[:LISTED]
+    )
 
 
-def _bare(state: HolderState) -> bool:
-    return not state.observed.system and not state.observed.attached
+def _may_be_given(book: Book, state: HolderState, parts: tuple[Part, ...]) -> bool:
+    """Whether the app can have what its definition refers to, beside what it has.
+
+    A Standard app takes any number of identities; in a Consumption app the new one would replace the other.
+    """
+    bare = not state.observed.system and not state.observed.attached
+    return is_standard(ResourceId(book.subject.id)) or (bare and len(parts) == 1)

@@ -81,9 +81,9 @@ def answer(estate: Estate, asked: Asked) -> JsonObject:
         case ["microsoft.logic", "workflows", _, "runs"]:
             workflow = _found_resource(estate, path.rpartition("/")[0], asked.tick)
             return _page(asked, [run_body(each) for each in _runs(estate, workflow, asked)])
-        case ["microsoft.web", "sites", _, *within, "workflows"] if within[0::2] in ([], ["slots"]):
+        case ["microsoft.web", "sites", _, *slot, "workflows"] if slot[0::2] in ([], ["slots"]):
             return _page(asked, list(_workflows(estate, path.rpartition("/")[0], asked.tick)))
-        case ["microsoft.web", "sites", _, *within, "workflows", name] if within[0::2] in ([], ["slots"]):
+        case ["microsoft.web", "sites", _, *slot, "workflows", name] if slot[0::2] in ([], ["slots"]):
             return _workflow(estate, path, name, asked.tick)
         case [provider, *names] if names and TYPES.get("/".join((provider, *names[0::2]))):
             kind = TYPES["/".join((provider, *names[0::2]))]

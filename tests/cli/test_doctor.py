@@ -10,7 +10,7 @@ import pytest
 from lami.blindspots import BLIND_SPOTS, WITHOUT_GRAPH
 from lami.core.policy import parse
 from lami.errors import BadSettings
-from lami.sandbox import Sandbox
+from lami.sandbox import SITE, Sandbox, resource_id
 from lami.sandbox.faults import Fault
 from lami.sandbox.model import Actor
 from lami.settings import packaged_policy
@@ -19,6 +19,7 @@ from tests.cli.conftest import HERE, THERE, Cli, app
 PIPELINE = Actor.named("deploy", "application")
 PIM = Actor.named("MS-PIM", "application")
 SECRET = "sig=do-not-print"
+STANDARD = resource_id(HERE, "rg-claims", SITE, "std")
 
 
 def _states(cli: Cli, **settings: str) -> dict[str, str]:
@@ -50,6 +51,22 @@ def test_denied_read_names_the_permission(cli: Cli, azure: Sandbox) -> None:
     result = cli("doctor", LAMI_SUBSCRIPTIONS=f"{HERE},{THERE}")
     assert result.exit_code == 4
     assert "microsoft.web/sites/read" in result.stdout.lower()
+
+
+def test_workflows_of_standard_apps_are_tried(cli: Cli, azure: Sandbox) -> None:
+    """That they cannot be read is a warning, with what to do: the permission, or that the app is down."""
+    azure.estate.put(STANDARD)
+    assert _states(cli)[f"subscription {HERE}"] == "ok"
+    for status, word in ((403, "sites/slots/workflows/read"), (400, "start the app")):
+        azure.faults.add(Fault(path="*/sites/std/workflows", status=status))
+        result = cli("doctor")
+        assert result.exit_code == 0
+        assert word in " ".join(result.stdout.split())
+        assert _states(cli)[f"subscription {HERE}"] == "warning"
+        azure.faults.clear()
+    azure.estate.put(f"{STANDARD}/slots/staging")
+    azure.faults.add(Fault(path="*/sites/std/workflows", status=400))
+    assert _states(cli)[f"subscription {HERE}"] == "ok"  # a stopped app is nobody's mistake
 
 
 def test_graph_is_tried_where_it_is_set(cli: Cli, azure: Sandbox) -> None:

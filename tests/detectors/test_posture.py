@@ -8,6 +8,7 @@ import pytest
 
 from lami.core import posture
 from lami.core.findings import Detector
+from lami.core.ids import ResourceId
 from lami.core.model import Attached, Carried, Definition, Found, HolderState, Part, Posture
 from lami.core.posture import place
 from lami.detectors.audience_mismatch import AudienceMismatch
@@ -150,6 +151,20 @@ def test_no_command_would_take_an_identity_away() -> None:
         assert any("one identity at a time" in note for note in found.notes)
     both = detect(DanglingIdentity(), app(OWN, THEIRS, observed=Carried()))
     assert both.title.endswith("not have: id-claims and its system identity")
+
+
+@pytest.mark.parametrize("slot", [False, True])
+def test_a_standard_app_takes_every_identity_it_refers_to(slot: bool) -> None:
+    """It may have several: whatever it has, one command gives it each that is missing."""
+    site = f"/subscriptions/{SUB}/resourceGroups/rg-claims/providers/Microsoft.Web/sites/std"
+    state = app(OWN, THEIRS, observed=Carried("", (Attached(identity("other"), P2),)))
+    book = make_holder(state, ResourceId(f"{site}/slots/staging" if slot else site))
+    (found,) = DanglingIdentity().detect(book, policy())
+    switch, attach = (shlex.split(command) for command in found.remediation)
+    assert attach[:3] == ["az", "functionapp" if slot else "logicapp", "identity"]
+    assert attach[-1] == identity().text
+    assert switch[-1] == ("[system]" if slot else "--system-assigned")
+    assert not any("one identity at a time" in note for note in found.notes)
 
 
 def test_connectors_are_judged_by_what_the_app_has() -> None:
