@@ -28,7 +28,7 @@ from msgspec.structs import replace
 
 from lami.core import belief, naming, persisting, posture, sharing, terms, ungranted
 from lami.core.draft import Draft, Rules
-from lami.core.ids import ResourceId
+from lami.core.ids import ResourceId, is_standard
 from lami.core.messages import carried, holder_subject
 from lami.core.model import (
     Absent,
@@ -132,13 +132,21 @@ def _see(
     if draft.book.version == 0 or _digested(after) != _digested(state):
         subscription = ResourceId(draft.book.subject.id).subscription
         draft.observed.add(subscription)
-        draft.found_out(shown, state.newest, subscription)
+        if not _files_alone(state, after, draft):
+            draft.found_out(shown, state.newest, subscription)
     return after
 
 
 def _digested(state: HolderState) -> tuple[object, ...]:
     """What `lami.core.digests` makes of it: where none of this changes, nobody is owed a digest."""
     return state.present, state.observed, state.created, state.posture.shown
+
+
+def _files_alone(before: HolderState, after: HolderState, draft: Draft) -> bool:
+    """Whether only workflows of a Standard app changed: files of its site, which no event need tell of."""
+    if not before.known or not is_standard(ResourceId(draft.book.subject.id)):
+        return False
+    return _digested(replace(after, posture=before.posture)) == _digested(before)
 
 
 def _deleted(state: HolderState, told: belief.Told | None) -> bool:

@@ -7,7 +7,8 @@ from msgspec.structs import replace
 
 from lami.core import posture
 from lami.core.digests import of_book, of_holder
-from lami.core.model import Absent, Book, Cause, Definition, HolderState, IdentityHolder, Part
+from lami.core.ids import ResourceId
+from lami.core.model import Absent, Book, Cause, Decision, Definition, HolderState, IdentityHolder, Part
 from lami.core.persisting import TAKING
 from lami.core.stimuli import Accepted, Reconciled, Taken
 from lami.detectors import DETECTORS
@@ -22,6 +23,7 @@ from tests.core.builders import (
     make_holder,
     make_identity_holder,
     policy,
+    site,
     texts,
     told,
     workflow,
@@ -65,6 +67,11 @@ def told_of(before: Book, look: IdentityHolder, minute: float) -> set[str]:
 def alerts(before: Book, *parts: Part, minute: float = 1) -> int:
     """Of how many rules a look at these parts owes alerts."""
     return len(told_of(before, app(*parts, minute=minute), minute))
+
+
+def kinds(decision: Decision) -> set[str]:
+    """The kinds of the messages that a decision owes."""
+    return {message.kind for message in decision.owed.messages} if decision.owed else set()
 
 
 def _accept(book: Book) -> Accepted:
@@ -242,6 +249,18 @@ def test_a_change_that_no_event_told_leaves_a_line_where_no_rule_minds_it() -> N
     assert again.entries == ()
     announced = holder_step(seen(A), told(workflow(), time=at(60), id="event-1"), look, at(60))
     assert "no rule minds" not in texts(announced)
+
+
+@pytest.mark.parametrize("id", [site(), site(slot="staging"), workflow()])
+def test_files_of_a_site_need_no_event(id: ResourceId) -> None:
+    """That no event told of another workflow file is no gap in the events; of anything else it is one."""
+    run = Reconciled("run", cause("reconcile"))
+    held = holder_step(make_holder(id=id), told(id), replace(app(A), id=id)).book
+    files = holder_step(held, run, replace(app(A, B, minute=3), id=id), at(3600))
+    identity = holder_step(held, run, replace(app(A, system=P2, minute=3), id=id), at(3600))
+    assert "the definition of" in texts(files)
+    assert ("unannounced" in kinds(files)) == (id == workflow())
+    assert "unannounced" in kinds(identity)
 
 
 def test_a_listing_shows_what_changed() -> None:
