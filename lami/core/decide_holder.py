@@ -50,9 +50,14 @@ from lami.core.model import (
 )
 from lami.core.stimuli import Accepted, Attaches, Grants, IdentityIs, Stimulus, Taken, Told, seen_as
 
+_OF_FILES = ("deployworkflowartifacts/action", "slotsswap/action")
+"""Operations on the files of a Standard app. The app's own time of change says nothing of them."""
+# Assumption: an event tells of each; and its runtime may show the new files only some time later.
 _VERBS = {
     "write": "was written",
     "delete": "was deleted",
+    "deployworkflowartifacts/action": "was given workflows",
+    "slotsswap/action": "was swapped with another slot",
     "enable/action": "was enabled",
     "disable/action": "was disabled",
     "federatedidentitycredentials/write": "was given a federated credential: who holds it can act as it",
@@ -123,7 +128,7 @@ def _see(
         _touched(stimulus, draft, "Azure does not show it yet; lami looks again")
         # Where nothing ever told a time, patience runs from this look on: else it would never pass.
         return replace(state, newest=belief.latest(state.newest, told.at if told else None) or draft.now)
-    if verdict.later:
+    if verdict.later or _of_files(stimulus):
         draft.look_later(newest, draft.book.subject.id)
     if isinstance(look, Absent):
         after = _gone(state, stimulus, draft, newest)
@@ -262,8 +267,14 @@ def _touched(stimulus: Stimulus, draft: Draft, outcome: str) -> None:
 def _told(stimulus: Stimulus, draft: Draft) -> belief.Told | None:
     if not isinstance(stimulus, Told) or stimulus.change.resource.key != draft.book.subject.key:
         return None
+    if _of_files(stimulus):
+        return None
     # An event from the future (forged, or a clock that is off) must not make lami blind to what is older.
     return belief.Told(min(stimulus.change.time, draft.now), stimulus.change.deletes)
+
+
+def _of_files(stimulus: Stimulus) -> bool:
+    return isinstance(stimulus, Told) and stimulus.change.operation.endswith(_OF_FILES)
 
 
 def _identities(shown: IdentityHolder) -> Carried:

@@ -97,6 +97,13 @@ def set_state(parts: Parts, arguments: Arguments, body: Body) -> JsonObject:
     return resource_body(parts.estate, parts.estate.set_state(_target(arguments), state, actor))
 
 
+def deploy_files(parts: Parts, arguments: Arguments, body: Body) -> JsonObject:
+    """Put other files into a Standard logic app; its own time of change stays as it is."""
+    files, actor = body.object("files") or {}, body.actor()
+    body.done()
+    return resource_body(parts.estate, parts.estate.deploy(_target(arguments), files, actor))
+
+
 def delete_group(parts: Parts, arguments: Arguments, body: Body) -> JsonObject:
     """Delete a resource group and all in it; one event."""
     actor = body.actor()
@@ -314,10 +321,12 @@ ROUTES = (
     Route("PUT", _APP, put_resource, _PUT),
     Route("DELETE", _APP, delete_resource, "actor"),
     Route("POST", _APP + "/recreate", recreate_resource, "actor"),
+    Route("POST", _APP + "/files", deploy_files, "files: {}, actor"),
     Route("POST", _APP + "/state", set_state, "state: Enabled|Disabled, actor"),
     Route("PUT", _SLOT, put_resource, _PUT),
     Route("DELETE", _SLOT, delete_resource, "actor"),
     Route("POST", _SLOT + "/recreate", recreate_resource, "actor"),
+    Route("POST", _SLOT + "/files", deploy_files, "files: {}, actor"),
     Route("DELETE", "/sandbox/groups/<subscription>/<group>", delete_group, "actor"),
     Route(
         "POST",

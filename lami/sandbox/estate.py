@@ -174,6 +174,16 @@ class Estate:
             self._tell(f"{new.type}/{verbs[state]}/action", new.id, at, actor, "POST")
             return new
 
+    def deploy(self, identifier: str, files: JsonObject, actor: Actor = ROBIN) -> Resource:
+        """Put other files into a Standard logic app, as the portal's designer saves them."""
+        if split_id(identifier)[2] not in (SITE, SLOT):
+            raise Refused("only a site or slot has files")
+        with self.lock:
+            at, new = self._advance(), replace(self._existing(identifier), files=files)
+            self.resources.put(new.id, new, self.tick)
+            self._tell(f"{new.type}/deployWorkflowArtifacts/action", new.id, at, actor, "POST")
+            return new
+
     def run(self, identifier: str, status: Literal["Succeeded", "Failed"] = "Succeeded") -> Run:
         """Let a workflow have run, and end so. Azure tells no event of it."""
         if split_id(identifier)[2] != WORKFLOW:

@@ -263,6 +263,19 @@ def test_files_of_a_site_need_no_event(id: ResourceId) -> None:
     assert "unannounced" in kinds(identity)
 
 
+def test_an_event_of_files_is_looked_at_once_more_later() -> None:
+    """The app's own time of change says nothing of them, and its runtime may not show them yet."""
+    book = holder_step(make_holder(id=site()), told(site()), replace(app(A), id=site())).book
+    event = told(site(), "deployworkflowartifacts/action", at(900), id="event-2")
+    decision = holder_step(book, event, replace(app(A), id=site()), at(900))
+    assert decision.doubt == ""
+    assert "claims-standard was given workflows; its identities are unchanged" in texts(decision)
+    assert decision.owed is not None
+    (look,) = decision.owed.looks
+    assert (look.why, look.resource) == ("doubt", site().text)
+    assert look.at > at(900)
+
+
 def test_a_listing_shows_what_changed() -> None:
     """Reconcile notices another definition; one that shows the same is none."""
     book = seen(A, THEIRS)

@@ -272,3 +272,22 @@ def test_taken_port():
     """A port that is taken is an OSError, and leaves nothing running."""
     with Sandbox() as azure, pytest.raises(OSError, match="in use"):
         Sandbox(port=int(azure.url.rpartition(":")[2])).start()
+
+
+def test_workflows_of_standard_apps(azure):
+    """An app and its slot list their workflows, and each one's GET has its own file and the shared ones."""
+    shop = resource_id(azure.subscription, "rg-claims", SITE, "shop")
+    azure.estate.put(shop, files={"one/workflow.json": {"definition": {}}, "connections.json": {"x": {}}})
+    staging = azure.estate.put(shop + "/slots/staging").id
+    azure.estate.put(resource_id(azure.subscription, "rg-claims", SITE, "plain"), kind="app,linux")
+    for app, name, path in ((shop, "shop/one", "one"), (staging, "shop/staging/intake", "intake")):
+        (line,) = get(azure, f"{app}/workflows").json()["value"]
+        assert (line["name"], "files" in line["properties"]) == (name, False)
+        body = get(azure, f"{app}/workflows/{path.upper()}").json()
+        assert body["name"] == name
+        assert "definition" in body["properties"]["files"]["workflow.json"]
+    assert get(azure, f"{shop}/workflows/one").json()["properties"]["files"]["connections.json"] == {"x": {}}
+    for path in ("shop/workflows/none", "plain/workflows", "none/workflows", "shop/slots/none/workflows"):
+        assert get(azure, shop.replace("/shop", f"/{path}")).status_code == 404
+    azure.estate.deploy(shop, {})
+    assert get(azure, f"{shop}/workflows").json()["value"] == []

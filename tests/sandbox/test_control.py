@@ -48,6 +48,9 @@ def test_sites_slots_identities_roles_and_groups(azure):
     assert control(azure, "PUT", f"/sandbox/sites/{at}/shop", site).status_code == 200
     slot = control(azure, "PUT", f"/sandbox/sites/{at}/shop/slots/staging", {}).json()
     assert slot["name"] == "shop/staging"
+    files = {"files": {"one/workflow.json": {}}}
+    assert control(azure, "POST", f"/sandbox/sites/{at}/shop/slots/staging/files", files).status_code == 200
+    assert control(azure, "POST", f"/sandbox/identities/{at}/id-claims/files", files).status_code == 400
     again = control(azure, "POST", f"/sandbox/sites/{at}/shop/slots/staging/recreate").json()
     assert again["identity"] != slot["identity"]
     role = control(azure, "PUT", "/sandbox/roles", {"roleName": "Fixer", "actions": ["*/read"]}).json()

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from lami.core.model import ITSELF
+from lami.core.timeline import Query
 from lami.runs import Progress
 from lami.sandbox import IDENTITY, SITE, SLOT, Sandbox, resource_id
 from lami.sandbox.definitions import CARELESS, CARELESS_FILES, PLAIN_FILES, definition
 from lami.sandbox.faults import Fault
 from lami.schedule import reconcile_now
 from tests.arm.definitions import Json, http
-from tests.scenarios.test_posture import SECRET, SECRETS, standing, stored, told
+from tests.scenarios.test_posture import ALWAYS, SECRET, SECRETS, standing, stored, told
 from tests.world import GROUP, World, world
 
 FAULTS = ["audience-mismatch", "secret-authentication", "unsecured-secret"]
@@ -80,6 +81,24 @@ def test_what_a_deployment_brings_is_told(tmp_path: Path, of: object) -> None:
         assert len(own.azure.teams.cards) == 1
         deploy(own, app, PLAIN_FILES)
         assert standing(own) == []
+
+
+def test_what_the_designer_saves_is_told(tmp_path: Path) -> None:
+    """Its event is of the files: the app's own time of change is as it was, and no look is doubted for it."""
+    with world(tmp_path) as own:
+        own.azure.estate.put(site(own))
+        take(own)
+        own.subscribe()
+        own.azure.estate.deploy(site(own), CARELESS_FILES)
+        own.settled()
+        assert [finding.rule for finding in standing(own)] == FAULTS
+        assert len(told(own)) == 3
+        texts = [entry.text for entry in own.lami.queries.timeline(Query(*ALWAYS))]
+        assert "claims-std was given workflows; its identities are unchanged" in texts
+        assert not any("the past" in text for text in texts)
+        assert [read for read in paths(own.azure) if read.endswith("/send")] == [
+            f"{site(own)}/workflows/send"
+        ]
 
 
 def test_the_baseline_lists_what_stands(tmp_path: Path) -> None:
