@@ -36,10 +36,20 @@ BLIND_SPOTS: tuple[BlindSpot, ...] = (
         "replace them by the managed identity, or by Key Vault references",
     ),
     BlindSpot(
-        "Workflow definitions of Standard logic apps",
-        "they are files of the site, which Azure Resource Manager does not show; only those of Consumption "
-        "apps are read",
-        "review workflow.json and connections.json where they are kept, for secrets and identities",
+        "Workflows of Standard logic apps that do not answer",
+        "they are files of the site, which its own runtime shows; of a stopped or broken app lami holds what "
+        "it last saw",
+        "start the app; `lami doctor` tries some, and reconcile logs how many it could not read",
+    ),
+    BlindSpot(
+        "Workflow files deployed as a zip, between reconciles",
+        "no event tells of them; reconcile reads the workflows of Standard logic apps, every LAMI_RECONCILE",
+        "set LAMI_RECONCILE to how long you can wait, or run `lami reconcile` after a deployment",
+    ),
+    BlindSpot(
+        "What managed connections of Standard logic apps hold",
+        "how a connection authenticates to its target is kept in the connection, which lami does not read",
+        "review the `Microsoft.Web/connections` of the resource group",
     ),
     BlindSpot(
         "Group membership",

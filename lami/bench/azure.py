@@ -12,7 +12,8 @@ from typing import Literal
 from uuid import uuid4
 
 from lami.bench.apart import Apart, apart
-from lami.sandbox import WORKFLOW, Sandbox, resource_id
+from lami.sandbox import SITE, WORKFLOW, Sandbox, resource_id
+from lami.sandbox.definitions import PLAIN_FILES
 from lami.sandbox.events import render
 from lami.sandbox.model import ROBIN, Actor, Happening, JsonObject
 from lami.sandbox.sinks import Card
@@ -59,6 +60,14 @@ def vault(subscription: str, number: int) -> str:
 def put_app(sandbox: Sandbox, name: str) -> Written:
     """Deploy a logic app with a system-assigned identity, for the first time or in place."""
     made = sandbox.estate.put(resource_id(sandbox.subscription, GROUP, WORKFLOW, name))
+    return Written(made.id, made.changed)
+
+
+def put_standard(sandbox: Sandbox, name: str) -> Written:
+    """Deploy a Standard logic app with two workflows, for the first time or in place."""
+    made = sandbox.estate.put(
+        resource_id(sandbox.subscription, GROUP, SITE, name), files={**PLAIN_FILES, **_ANOTHER}
+    )
     return Written(made.id, made.changed)
 
 
@@ -125,3 +134,5 @@ def event(kind: str, verb: str, what: Written, actor: Actor = ROBIN) -> JsonObje
 
 ASSIGNMENT = "Microsoft.Authorization/roleAssignments"
 APP = WORKFLOW
+STANDARD = SITE
+_ANOTHER = {"send/workflow.json": PLAIN_FILES["intake/workflow.json"]}

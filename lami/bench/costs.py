@@ -17,6 +17,7 @@ from lami.bench.azure import (
     APP,
     ASSIGNMENT,
     NARROW,
+    STANDARD,
     Written,
     addresses,
     count_reads,
@@ -24,6 +25,7 @@ from lami.bench.azure import (
     forget_reads,
     grant,
     put_app,
+    put_standard,
     recreate,
     revoke,
     small_azure,
@@ -39,7 +41,7 @@ from lami.store.sqlite import SqliteTable
 
 STRANGER = "99999999-9999-4999-8999-999999999999"
 MOST_TRIPS = 10
-_ORDINARY, _NEW = 1, 2
+_ORDINARY, _NEW, _STANDARD = 1, 2, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ def run(size: Size, say: Say) -> Iterator[Row]:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="lami-bench-")))
         azure = stack.enter_context(small_azure())
         app = azure.do(put_app, "claims-intake")
+        azure.do(put_standard, "claims-std")
         subscription = azure.do(addresses).subscription
         held = [azure.do(grant, NARROW, vault(subscription, number), of=app.id) for number in range(3)]
         settings = settings_for(azure.do(addresses), folder)
@@ -94,6 +97,11 @@ def _kinds(subscription: str, app: Written, held: list[Written]) -> Iterator[_Ki
         return make
 
     yield _Kind("an app deployed in place", touched, _ORDINARY)
+    yield _Kind(
+        "a Standard app with two workflows deployed in place",
+        lambda azure: event(STANDARD, "write", azure.do(put_standard, "claims-std")),
+        _STANDARD,
+    )
     yield _Kind("the same event again", lambda azure: again[0], _ORDINARY)
     yield _Kind("a narrow grant that is new", granted(app.id, None, 8), _NEW)
     yield _Kind("a narrow grant to a principal never seen", granted(None, STRANGER, 9), _NEW)

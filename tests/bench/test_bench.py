@@ -108,6 +108,7 @@ def test_counted_costs(rows: list[Row]) -> None:
     reads = {str(row["name"]): row for row in of(rows, "costs") if row["unit"] == "reads"}
     assert {name.removesuffix(": ARM"): row["value"] for name, row in reads.items() if row["aim"]} == {
         "an app deployed in place": 1,
+        "a Standard app with two workflows deployed in place": 4,
         "the same event again": 1,
         "a narrow grant that is new": 2,
         "a narrow grant to a principal never seen": 2,

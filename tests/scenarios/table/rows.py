@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tests.scenarios.table.files import Filed
 from tests.scenarios.table.findings import (
     Expected,
     accepted,
@@ -135,6 +136,7 @@ FEDERATED = Noise(
     "id-shared",
 )
 BILLING = Standard("billing")
+RUNTIME_DOWN = Fails(400, "the runtime of billing", "*/billing/workflows*")
 AT_ONCE = Policy("has no grace", '[grace]\norphaned-assignment = "0s"\nmissing-grant = "0s"')
 PIM = Listed("PIM", "temporary")
 CLUSTER = Listed("AKS", "record")
@@ -838,6 +840,48 @@ TABLE: dict[str, tuple[Scenario, ...]] = {
             (ORDERS,),
             (Defined("orders", "dangling"),),
             (Expected("dangling-identity", "orders", "medium"),),
+            1,
+        ),
+    ),
+    "Workflows of a Standard app": (
+        Scenario((BILLING,), (Filed("billing", "plain"), Redeployed("billing"), Reconciled())),
+        Scenario((BILLING,), (Filed("billing", "careless"),), careless("billing"), 1),
+        Scenario(
+            (BILLING, Slot("billing/staging")),
+            (Filed("billing/staging", "careless"),),
+            careless("billing/staging"),
+            1,
+        ),
+        Scenario(
+            (BILLING, Filed("billing", "careless")),
+            (Redeployed("billing"), Reconciled()),
+            careless("billing"),
+        ),
+        Scenario(
+            (BILLING, BILLING_READS),
+            (untold(Filed("billing", "careless")), Passes(60), Reconciled()),
+            careless("billing"),
+            1,
+        ),
+        Scenario(
+            (BILLING, Filed("billing", "careless")),
+            (RUNTIME_DOWN, Filed("billing", "plain"), Reconciled()),
+            careless("billing"),
+        ),
+        Scenario(
+            (BILLING, BILLING_READS, RUNTIME_DOWN, Filed("billing", "careless")),
+            (Mended(), Reconciled()),
+            careless("billing"),
+        ),
+        Scenario(
+            (BILLING, BILLING_READS, Filed("billing", "careless")),
+            (RUNTIME_DOWN, Filed("billing", "plain"), Mended(), Reconciled()),
+            tuple(map(resolved, careless("billing"))),
+        ),
+        Scenario(
+            (BILLING,),
+            (Filed("billing", "dangling"),),
+            (Expected("dangling-identity", "billing", "medium"),),
             1,
         ),
     ),
