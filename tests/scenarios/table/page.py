@@ -21,9 +21,9 @@ open are marked. The policy is the packaged one where the row names none, so tha
 listed, and no message tells of it.
 
 *orders*, *refunds* and *returns* are Consumption logic apps, *billing* is a Standard one, *id-…* are
-user-assigned identities, *Dana* is a person, *pipeline* and *nodes* are applications. *kv-…* is a key vault
-and *st-…* a storage account, both in the resource group *rg-claims*. Events come at once and in order where
-the row does not say otherwise.
+user-assigned identities, *Dana* and *Robin* are people, *team-…* are groups, *pipeline* and *nodes* are
+applications. *kv-…* is a key vault and *st-…* a storage account, both in the resource group *rg-claims*.
+Events come at once and in order, and Microsoft Graph is not asked, where the row does not say otherwise.
 
 This page is written by `python -m tests.scenarios.table.page`, and a test holds it to the table in
 `tests/scenarios/table/rows.py`.

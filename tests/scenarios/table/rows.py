@@ -25,6 +25,7 @@ from tests.scenarios.table.findings import (
 from tests.scenarios.table.words import (
     Accepted,
     App,
+    AsksGraph,
     Channel,
     CreatedAgain,
     Defined,
@@ -35,6 +36,7 @@ from tests.scenarios.table.words import (
     GroupDeleted,
     Holds,
     Identity,
+    InEntra,
     Lags,
     Listed,
     Mended,
@@ -143,6 +145,15 @@ CLUSTER = Listed("AKS", "record")
 HOLDERS = Policy("watches holders only", '[watch]\nprincipals = "holders"')
 EVERY_GRANT = Policy("tells every new grant of an app", '[watch]\nnew-grants = "alert"')
 
+GRAPH = AsksGraph()
+ASKED, ASKED_AGAIN = Reconciled(), Passes(62)
+"""Everybody is asked about; an hour later whoever was denied, once more."""
+NO_GRAPH = "Microsoft Graph", "/v1.0/*"
+NO_DELETED = "what Graph keeps of the deleted", "/v1.0/directory/deletedItems/*"
+TEAMS = (Holds("team-ops", CONTRIBUTOR, "rg-claims"), Holds("team-dev", "Reader", "rg-claims"))
+PEOPLE = (Holds("Dana", CONTRIBUTOR, "rg-claims"), Holds("Robin", "Reader", "rg-claims"))
+PIPELINE_WRITES = Holds("pipeline", CONTRIBUTOR, "rg-claims")
+PIPELINE = (*PLAIN, PIPELINE_WRITES)
 
 YEAR_END = "2026-12-31"
 OWNER_EXCEPTED = Excepted("broad-grant", "orders", OWNER, HERE, YEAR_END)
@@ -153,6 +164,7 @@ REISSUED = churn("orders", "reissued")
 REMOVED = churn("orders", "removed")
 OWNER_HERE = broad("orders", OWNER, HERE, "critical")
 IDLE = ungranted("orders")
+LEFT_PIPELINE = orphaned("pipeline", CONTRIBUTOR, "rg-claims")
 CARRIED_ACROSS = shared("id-shared")
 
 TABLE: dict[str, tuple[Scenario, ...]] = {
@@ -567,6 +579,175 @@ TABLE: dict[str, tuple[Scenario, ...]] = {
             2,
         ),
         Scenario(PLAIN, (Deleted("orders"), Passes(6), Passes(1440)), (REMOVED, LEFT_VAULT), 2),
+    ),
+    "A principal that Entra ID no longer has": (
+        Scenario((GRAPH, *PIPELINE, *PEOPLE, *TEAMS), (ASKED, ASKED_AGAIN, ASKED)),
+        Scenario(
+            (GRAPH, *PIPELINE), (InEntra("pipeline", "purged"), ASKED, ASKED_AGAIN), (LEFT_PIPELINE,), 1
+        ),
+        Scenario((GRAPH, *PIPELINE), (InEntra("pipeline", "purged"), ASKED, Passes(58))),
+        Scenario((GRAPH, *PIPELINE), (InEntra("pipeline", "purged"), ASKED, ASKED, ASKED, Passes(58))),
+        Scenario(
+            (GRAPH, *PIPELINE),
+            (InEntra("pipeline", "purged"), ASKED, ASKED_AGAIN, Passes(360), ASKED, ASKED_AGAIN),
+            (LEFT_PIPELINE,),
+            1,
+        ),
+        Scenario(
+            (GRAPH, *PIPELINE),
+            (
+                InEntra("pipeline", "purged"),
+                ASKED,
+                Passes(30),
+                InEntra("pipeline", "restored"),
+                ASKED_AGAIN,
+                ASKED,
+            ),
+        ),
+        Scenario(
+            (GRAPH, *PIPELINE),
+            (
+                InEntra("pipeline", "purged"),
+                ASKED,
+                Passes(30),
+                InEntra("pipeline", "restored"),
+                ASKED,
+                InEntra("pipeline", "purged"),
+                ASKED,
+                Passes(45),
+            ),
+        ),
+        Scenario(
+            (GRAPH, *PIPELINE), (InEntra("pipeline", "deleted"), ASKED, ASKED_AGAIN, ASKED, ASKED_AGAIN)
+        ),
+        Scenario(
+            (GRAPH, *PIPELINE),
+            (InEntra("pipeline", "deleted"), ASKED, InEntra("pipeline", "purged"), ASKED, ASKED_AGAIN),
+            (LEFT_PIPELINE,),
+            1,
+        ),
+        Scenario(
+            (GRAPH, *PIPELINE),
+            (InEntra("pipeline", "purged"), ASKED, ASKED_AGAIN, InEntra("pipeline", "restored"), ASKED),
+            (resolved(LEFT_PIPELINE),),
+            1,
+        ),
+        Scenario(
+            (GRAPH, *PIPELINE),
+            (
+                InEntra("pipeline", "purged"),
+                ASKED,
+                ASKED_AGAIN,
+                Revoked("pipeline", CONTRIBUTOR, "rg-claims"),
+                Passes(1),
+            ),
+            (resolved(LEFT_PIPELINE),),
+            1,
+        ),
+        Scenario(
+            (GRAPH, *PIPELINE),
+            (
+                InEntra("pipeline", "purged"),
+                ASKED,
+                ASKED_AGAIN,
+                Accepted("orphaned-assignment"),
+                ASKED,
+                ASKED_AGAIN,
+            ),
+            (accepted(LEFT_PIPELINE),),
+            1,
+        ),
+        Scenario(
+            (GRAPH, *PLAIN, Holds("pipeline", OWNER, HERE)),
+            (InEntra("pipeline", "purged"), ASKED, ASKED_AGAIN),
+            (orphaned("pipeline", OWNER, HERE, "critical"),),
+            1,
+        ),
+        Scenario(
+            (GRAPH, *PLAIN, *PEOPLE),
+            (InEntra("Dana", "purged"), ASKED, ASKED_AGAIN),
+            (orphaned("Dana", CONTRIBUTOR, "rg-claims"),),
+            1,
+        ),
+        Scenario(
+            (GRAPH, *PLAIN, *TEAMS),
+            (InEntra("team-ops", "purged"), ASKED, ASKED_AGAIN),
+            (orphaned("team-ops", CONTRIBUTOR, "rg-claims"),),
+            1,
+        ),
+        Scenario(
+            (GRAPH, *PLAIN, TEAMS[0]),
+            (InEntra("team-ops", "purged"), ASKED, ASKED_AGAIN),
+            (gap("directory"),),
+            1,
+        ),
+        Scenario(
+            (GRAPH, *PIPELINE),
+            (InEntra("orders", "purged"), InEntra("pipeline", "purged"), ASKED, ASKED_AGAIN),
+            (gap("directory"),),
+            1,
+        ),
+        Scenario(
+            (GRAPH, PIPELINE_WRITES),
+            (InEntra("pipeline", "purged"), ASKED, ASKED_AGAIN),
+            (gap("directory"),),
+            1,
+        ),
+        *(
+            Scenario(
+                (GRAPH, *PIPELINE),
+                (InEntra("pipeline", "purged"), Fails(status, *what), ASKED, ASKED_AGAIN, ASKED, ASKED_AGAIN),
+                (gap("directory"),),
+                1,
+            )
+            for what in (NO_GRAPH, NO_DELETED)
+            for status in (403, 429, 500)
+        ),
+        Scenario(
+            (GRAPH, *PIPELINE),
+            (Fails(429, *NO_GRAPH), ASKED, Passes(5), Mended(), ASKED, Passes(60)),
+        ),
+        Scenario(
+            (GRAPH, *PIPELINE),
+            (
+                InEntra("pipeline", "purged"),
+                Fails(403, *NO_GRAPH),
+                ASKED,
+                ASKED_AGAIN,
+                Mended(),
+                ASKED,
+                ASKED_AGAIN,
+            ),
+            (resolved(gap("directory")), LEFT_PIPELINE),
+            2,
+        ),
+        Scenario(
+            (GRAPH, *PIPELINE),
+            (
+                InEntra("pipeline", "purged"),
+                ASKED,
+                ASKED_AGAIN,
+                Fails(403, *NO_GRAPH),
+                InEntra("pipeline", "restored"),
+                ASKED,
+                ASKED_AGAIN,
+            ),
+            (LEFT_PIPELINE, gap("directory")),
+            2,
+        ),
+        Scenario(PIPELINE, (InEntra("pipeline", "purged"), ASKED, ASKED_AGAIN, ASKED)),
+        Scenario(
+            (GRAPH, *PLAIN, App("refunds"), Holds("refunds", SENDER, "st-claims")),
+            (InEntra("refunds", "purged"), ASKED, ASKED_AGAIN),
+            (orphaned("refunds", SENDER, "st-claims"),),
+            1,
+        ),
+        Scenario(
+            (GRAPH, *PLAIN, App("refunds"), Holds("refunds", SENDER, "st-claims")),
+            (Deleted("refunds"), Passes(6), ASKED, ASKED_AGAIN),
+            (churn("refunds", "removed"), orphaned("refunds", SENDER, "st-claims")),
+            2,
+        ),
     ),
     "Access that is missing": (
         Scenario(PLAIN, (Revoked("orders", SECRETS, "kv-claims"), Passes(4))),

@@ -26,7 +26,7 @@ from lami.schedule import reconcile_now, take_baseline_if_none
 from lami.settings import read
 from lami.store.due import DueList
 from lami.store.table import Table
-from lami.wiring import Lami, Watch, assemble
+from lami.wiring import Lami, Watch, assemble, make_directory
 
 SUBSCRIPTION = "11111111-1111-4111-8111-111111111111"
 OTHER = "22222222-2222-4222-8222-222222222222"
@@ -76,6 +76,8 @@ class Stage:
         self.channel = Listener()
         self.policy = ""
         """What the operator's own policy file says, by the time that lami is put together."""
+        self.asks_graph = False
+        """Whether that lami may ask Microsoft Graph, which the sandbox answers as well."""
         self._folder = folder
         self._table = table
         self._lami: Lami | None = None
@@ -130,9 +132,11 @@ class Stage:
             return self._people[who]
         return self._principals[name][-2 if who != name else -1]
 
-    def is_person(self, who: str) -> bool:
-        """Whether it is somebody of flesh and blood, and no application: `Dana` is, `pipeline` isn't."""
-        return who[0].isupper()
+    def type(self, who: str) -> str:
+        """The type of principal that a name has: `Dana` is a user, `team-ops` a group, `pipeline` neither."""
+        if who.startswith("team-"):
+            return "Group"
+        return "User" if who[0].isupper() else "ServicePrincipal"
 
     def subject(self, finding: Finding) -> str:
         """Whom a finding is about, as the table names it."""
@@ -164,6 +168,7 @@ class Stage:
             {
                 "LAMI_SUBSCRIPTIONS": f"{SUBSCRIPTION},{OTHER}",
                 "LAMI_ARM_ENDPOINT": self.azure.url,
+                "LAMI_GRAPH_ENDPOINT": self.azure.url if self.asks_graph else "",
                 "LAMI_CREDENTIAL": "none",
                 "LAMI_LOOPBACK": "1",
                 "LAMI_POLICY": str(policy),
@@ -171,7 +176,16 @@ class Stage:
         )
         assert not settings.policy_faults, settings.policy_faults
         arm = AzureArm(settings.arm_endpoint, None, clock=lambda: self.now.timestamp())
-        return assemble(settings, self._table, arm, (self.channel,), Watch(), self.clock, self.sleep)
+        return assemble(
+            settings,
+            self._table,
+            arm,
+            (self.channel,),
+            Watch(),
+            self.clock,
+            self.sleep,
+            directory=make_directory(settings, None),
+        )
 
     def clock(self) -> datetime:
         """The time by the clock that is set by hand."""

@@ -11,6 +11,7 @@ from uuid import uuid4
 from lami.core.model import Actor
 from lami.sandbox import IDENTITY, SITE, SLOT, WORKFLOW, resource_id
 from lami.sandbox.definitions import CARELESS, PLAIN, definition
+from lami.sandbox.directory import State as Standing
 from lami.sandbox.faults import Fault
 from lami.sandbox.model import ROBIN, Happening, JsonObject, Wanted
 from lami.sandbox.model import Actor as AzureActor
@@ -239,6 +240,17 @@ class Listed:
         creator = AzureActor.named(self.name, "application").object_id
         stage.policy += f'[[automation]]\nname = "{self.name}"\ncreated-by = ["{creator}"]\n'
         stage.policy += f'reason = "as agreed"\ngrants = "{self.grants}"\n'
+
+
+@dataclass(frozen=True, slots=True)
+class AsksGraph:
+    """lami may ask Microsoft Graph who is in the directory."""
+
+    def __str__(self) -> str:
+        return "Microsoft Graph may be asked"
+
+    def act(self, stage: Stage) -> None:
+        stage.asks_graph = True
 
 
 # --- apps and identities ---------------------------------------------------------------------------
@@ -551,7 +563,7 @@ def _assign(stage: Stage, who: str, role: str, scope: str, condition: str = "", 
         role,
         stage.place(scope),
         principal_id=stage.principal(who),
-        principal_type="User" if stage.is_person(who) else "ServicePrincipal",
+        principal_type=stage.type(who),
         condition=condition or None,
         actor=AzureActor.named(by, "application") if by else ROBIN,
     )
@@ -569,6 +581,23 @@ def _revoke(stage: Stage, who: str, role: str, scope: str) -> str:
     found = _found(stage, who, role, scope)
     stage.azure.estate.unassign(found)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class InEntra:
+    """A principal is deleted in the directory, purged or restored. No event tells of it."""
+
+    who: str
+    to: Literal["deleted", "purged", "restored"]
+
+    def __str__(self) -> str:
+        how = {"deleted": "deleted in", "purged": "gone from", "restored": "restored in"}
+        return f"{self.who} is {how[self.to]} Entra ID"
+
+    def act(self, stage: Stage) -> None:
+        state: Standing = "alive" if self.to == "restored" else self.to
+        stage.azure.directory.mark(stage.principal(self.who), state)
+        stage.changed()
 
 
 # --- how events come -------------------------------------------------------------------------------
