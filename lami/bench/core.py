@@ -30,6 +30,7 @@ from lami.core.model import (
     Change,
     Decision,
     Entry,
+    GrantLine,
     HolderState,
     IdentityHolder,
     Owed,
@@ -104,7 +105,7 @@ def _books(rules: Rules) -> tuple[Book, Book]:
     first = _paid(_made(decide_holder(empty, taken, Present(app), rules, _ago(30))))
     state = principal.state
     terms = state.terms if isinstance(state, PrincipalState) else {}
-    lines = tuple((one.id.text, one.access, one.role.name) for one in grants)
+    lines = tuple(GrantLine(one.id.text, one.access, one.role.name, (), one.created) for one in grants)
     said = Grants(PRINCIPAL, principal.version, lines, terms, cause)
     return principal, _paid(_made(decide_holder(first, said, None, rules, _ago(30))))
 

@@ -4,7 +4,7 @@ what that strands and lacks. Facts only; `lami.detectors.identity_churn` puts th
 
 from __future__ import annotations
 
-from lami.core.model import Access, Attached, HolderState, Term
+from lami.core.model import Access, Attached, GrantLine, HolderState, Term
 from lami.core.terms import Supply
 
 
@@ -58,14 +58,14 @@ def attached_heir(state: HolderState) -> Attached | None:
     return new[0] if len(new) == 1 and new[0].principal and not state.observed.system else None
 
 
-def stranded(state: HolderState) -> list[tuple[str, Access, str]]:
+def stranded(state: HolderState) -> list[GrantLine]:
     """What principals that the holder has shed are still granted."""
     return [
-        grant
+        line
         for principal, said in sorted(state.granted.items())
         if principal != state.observed.system
         and principal not in {a.principal for a in state.observed.attached}
-        for grant in said.grants
+        for line in said.grants
     ]
 
 
@@ -82,17 +82,17 @@ def lacking(state: HolderState) -> list[Term]:
         grants = _heard(state, principal, identity)
         if grants is None:
             return []
-        held += [access for _, access, _ in grants]
+        held += [line.access for line in grants]
     wanted = {key: term for key, term in state.terms.items() if term.expected}
     for attached in state.baseline.attached:
         news = state.identities.get(attached.identity.key)
-        for _, access, role_name in news.grants if news else ():
-            wanted.setdefault(access.key, Term(access, role_name))
+        for line in news.grants if news else ():
+            wanted.setdefault(line.access.key, Term(line.access, line.role_name))
     given = Supply(held)
     return [term for _, term in sorted(wanted.items()) if not given.has(term.access)]
 
 
-def _heard(state: HolderState, principal: str, identity: str) -> tuple[tuple[str, Access, str], ...] | None:
+def _heard(state: HolderState, principal: str, identity: str) -> tuple[GrantLine, ...] | None:
     """What a present identity is granted, as it or its principal said; None where neither was heard yet."""
     news = state.identities.get(identity)
     if news is not None and news.heard:

@@ -437,7 +437,7 @@ def _missing(state: HolderState, draft: Draft) -> HolderState:
     said = [state.granted[principal] for principal in present]
     # One that has not been heard may be granted anything: what its predecessor lacked says nothing of it.
     heard = bool(said) and all(granted.version > 0 for granted in said)
-    given = terms.Supply(access for granted in said for _, access, _ in granted.grants)
+    given = terms.Supply(line.access for granted in said for line in granted.grants)
     after = {}
     for key, term in state.terms.items():
         missing = heard and term.expected and not given.has(term.access)

@@ -461,8 +461,16 @@ def _spread(
             draft.tell("holds", Subject("role", role))
 
 
-def _present(state: PrincipalState) -> set[tuple[str, str]]:
-    return {(key, grant.access.key) for key, grant in state.grants.items() if grant.present}
+def _present(state: PrincipalState) -> set[tuple[object, ...]]:
+    """What holders are told of the grants, but for the names of roles.
+
+    Since when one is there matters only where it can do something: what is made anew day by day is narrow.
+    """
+    return {
+        (key, grant.access.key, grant.powers, grant.created if grant.powers else None)
+        for key, grant in state.grants.items()
+        if grant.present
+    }
 
 
 def _made_by(grant: Grant, draft: Draft) -> str:

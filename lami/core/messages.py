@@ -7,7 +7,17 @@ the outbox row needs to name only its kind and receiver.
 from __future__ import annotations
 
 from lami.core.ids import ResourceId
-from lami.core.model import Access, Book, Carried, Cause, HolderState, OwedMessage, PrincipalState, Subject
+from lami.core.model import (
+    Access,
+    Book,
+    Carried,
+    Cause,
+    GrantLine,
+    HolderState,
+    OwedMessage,
+    PrincipalState,
+    Subject,
+)
 from lami.core.naming import holder_name, principal_name
 from lami.core.stimuli import Attaches, Carries, Grants, Holds, IdentityIs, Message, Unannounced
 from lami.core.terms import bare
@@ -20,7 +30,7 @@ def compose(book: Book, owed: OwedMessage, cause: Cause, watched: frozenset[str]
         return Unannounced(owed.about, cause)
     if isinstance(state, PrincipalState) and owed.kind == "grants":
         grants = tuple(
-            (grant.id.text, grant.access, grant.role_name)
+            GrantLine(grant.id.text, grant.access, grant.role_name, grant.powers, grant.created)
             for _, grant in sorted(state.grants.items())
             if grant.present
         )

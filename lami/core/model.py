@@ -360,12 +360,24 @@ class PrincipalState(Struct, frozen=True):
         return term is not None and term.expected
 
 
+class GrantLine(Struct, frozen=True):
+    """A present grant as books tell each other of it. `id` is the assignment's, `powers` as in `Grant`.
+
+    `made` is when Azure made the assignment, where it told.
+    """
+
+    id: str
+    access: Access
+    role_name: str
+    powers: tuple[str, ...] = ()
+    made: datetime | None = None
+
+
 class Granted(Struct, frozen=True):
-    """What a principal last said it holds: version of its book, and its grants by access key."""
+    """What a principal last said it holds: version of its book, and its grants in the order of their ids."""
 
     version: int
-    grants: tuple[tuple[str, Access, str], ...] = ()
-    """Assignment id, access, role name."""
+    grants: tuple[GrantLine, ...] = ()
 
 
 class IdentityNews(Struct, frozen=True):
@@ -376,7 +388,7 @@ class IdentityNews(Struct, frozen=True):
 
     version: int
     principal: str
-    grants: tuple[tuple[str, Access, str], ...] = ()
+    grants: tuple[GrantLine, ...] = ()
     heard: bool = True
 
 

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 
 from lami.core.ids import ResourceId, digest
-from lami.core.model import Access, Cause, Change, EntryKind, HolderKind, Said, Term
+from lami.core.model import Access, Cause, Change, EntryKind, GrantLine, HolderKind, Said, Term
 
 
 class Told(Struct, frozen=True):
@@ -102,7 +102,7 @@ class Grants(Struct, frozen=True):
 
     principal: str
     version: int
-    grants: tuple[tuple[str, Access, str], ...]
+    grants: tuple[GrantLine, ...]
     terms: Mapping[str, Term]
     cause: Cause
     gate: str = ""
@@ -129,7 +129,7 @@ class IdentityIs(Struct, frozen=True):
     version: int
     principal: str
     heard: bool
-    grants: tuple[tuple[str, Access, str], ...]
+    grants: tuple[GrantLine, ...]
     cause: Cause
     gate: str = ""
 

@@ -13,7 +13,7 @@ from msgspec import Struct
 from lami.core import churn, naming, remedy
 from lami.core.ids import ResourceId, digest
 from lami.core.messages import apps
-from lami.core.model import Access, Attached, Book, Found, HolderState, Severity, Term
+from lami.core.model import Attached, Book, Found, GrantLine, HolderState, Severity, Term
 from lami.core.policy import Policy
 
 ADVISE_FROM = 3
@@ -102,11 +102,11 @@ def _identities(own: str, attached: tuple[Attached, ...]) -> str:
 
 
 def _notes(
-    change: str, state: HolderState, stranded: list[tuple[str, Access, str]], lacking: list[Term]
+    change: str, state: HolderState, stranded: list[GrantLine], lacking: list[Term]
 ) -> tuple[str, ...]:
     users = apps(state)
     return (
-        *(f"Stranded: {naming.access(role, access)}" for _, access, role in stranded),
+        *(f"Stranded: {naming.access(line.role_name, line.access)}" for line in stranded),
         *(f"Missing: {naming.access(term.role_name, term.access)}" for term in lacking),
         *((f"Used by: {naming.listed(users)}",) if users else ()),
         *(_ATTACH_ANEW if change == "recreated" and users else ()),
@@ -146,7 +146,7 @@ def _remediation(
     change: str,
     book: Book,
     state: HolderState,
-    stranded: list[tuple[str, Access, str]],
+    stranded: list[GrantLine],
     lacking: list[Term],
 ) -> tuple[str, ...]:
     app = ResourceId(book.subject.id)
@@ -156,7 +156,7 @@ def _remediation(
         *(_rebound(app, state) if change in ("removed", "detached") and state.present else ()),
         *(_attached_anew(app, state) if change == "recreated" else ()),
         *(remedy.create_assignment(heir, term.access) for term in lacking if heir),
-        *(remedy.delete_assignment(id) for id, _, _ in stranded),
+        *(remedy.delete_assignment(line.id) for line in stranded),
         *(_survivor(app) if _advised(change, state) else ()),
     )
 

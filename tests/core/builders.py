@@ -25,6 +25,7 @@ from lami.core.model import (
     FailedRuns,
     Finding,
     Grant,
+    GrantLine,
     HolderState,
     IdentityHolder,
     Permission,
@@ -317,11 +318,17 @@ def says_carries(
     return Carries(holder or workflow(), "logicApp", "", (), version, carries, told_terms, cause("carries"))
 
 
+def line_of(assignment: RoleAssignment) -> GrantLine:
+    """A role assignment as its principal tells a holder of it."""
+    powers, _ = roles.judge(assignment.role, assignment.access.condition)
+    return GrantLine(assignment.id.text, assignment.access, assignment.role.name, powers, assignment.created)
+
+
 def says_grants(
     principal: str = P1, version: int = 1, grants: Iterable[RoleAssignment] = (), terms: Iterable[Term] = ()
 ) -> Grants:
     """A principal's message to a holder."""
-    lines = tuple((one.id.text, one.access, one.role.name) for one in grants)
+    lines = tuple(map(line_of, grants))
     told_terms = {term.access.key: term for term in terms}
     return Grants(principal, version, lines, told_terms, cause("grants"))
 

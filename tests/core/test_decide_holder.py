@@ -39,6 +39,7 @@ from tests.core.builders import (
     group,
     holder_step,
     identity,
+    line_of,
     make_access,
     make_assignment,
     make_holder,
@@ -532,8 +533,7 @@ def test_the_users_of_an_identity_hear_what_it_is_granted() -> None:
 
 def test_an_app_keeps_the_newest_word_of_an_identity() -> None:
     """An older one is nothing."""
-    line = make_assignment()
-    news = IdentityIs(identity(), 2, P1, True, ((line.id.text, line.access, "Reader"),), cause())
+    news = IdentityIs(identity(), 2, P1, True, (line_of(make_assignment()),), cause())
     book = holder_step(first_seen(), news).book
     (held,) = state_of(book).identities.values()
     assert (held.version, held.principal, held.grants) == (2, P1, news.grants)

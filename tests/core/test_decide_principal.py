@@ -9,7 +9,18 @@ from msgspec.structs import replace
 
 from lami.core.decide_principal import Sight, decide_principal
 from lami.core.ids import ResourceId
-from lami.core.model import Absent, Acceptance, Access, Book, Decision, Finding, Grant, PrincipalState, Term
+from lami.core.model import (
+    Absent,
+    Acceptance,
+    Access,
+    Book,
+    Decision,
+    Finding,
+    Grant,
+    Permission,
+    PrincipalState,
+    Term,
+)
 from lami.core.persisting import TAKING
 from lami.core.stimuli import Accepted, Again, Reconciled, Stimulus, Taken
 from lami.errors import Permanent
@@ -364,6 +375,16 @@ def test_a_grant_made_to_a_shed_principal_is_not_expected() -> None:
         book, told(A1, time=at(1), id="event-2"), make_assignment(created=NOW), now=at(2)
     )
     assert counts(decision) == {}
+
+
+def test_holders_are_told_where_a_role_can_do_more() -> None:
+    """The assignment is as it was, and its role was changed; seen as it is known, it is told to nobody."""
+    tidier, wider = (replace(READER, permissions=(Permission((one,)),)) for one in ("a/read", "*"))
+    book = principal_step(carried(), AGAIN, make_assignment(role=tidier), complete=[SUB]).book
+    same = principal_step(book, AGAIN, make_assignment(role=tidier), complete=[SUB], now=at(5))
+    assert messages(same) == set()
+    more = principal_step(book, AGAIN, make_assignment(role=wider), complete=[SUB], now=at(5))
+    assert messages(more) == {("grants", workflow().key)}
 
 
 def test_holders_that_have_shed_it_are_still_told() -> None:

@@ -12,6 +12,7 @@ from lami.core.model import (
     Book,
     Carried,
     Granted,
+    GrantLine,
     HolderState,
     MessageKind,
     OwedMessage,
@@ -32,6 +33,7 @@ from tests.core.builders import (
     cause,
     group,
     identity,
+    line_of,
     make_access,
     make_assignment,
     make_carrier,
@@ -57,7 +59,8 @@ def test_grants_says_what_is_present_and_everything_accepted() -> None:
     book = make_principal(make_grant("a"), make_grant("b", present=False), terms=[withdrawn])
     said = compose(book, owed("grants", Subject("holder", workflow().text)), cause(), WATCHED)
     assert isinstance(said, Grants)
-    assert [id for id, _, _ in said.grants] == [make_grant("a").id.text]
+    grant = make_grant("a")
+    assert said.grants == (GrantLine(grant.id.text, grant.access, "Reader", grant.powers, grant.created),)
     assert said.terms == {TERM.access.key: Term(TERM.access, "Reader", 2)}
     assert (said.principal, said.version) == (P1, book.version)
 
@@ -82,8 +85,7 @@ def test_attached_says_whether_it_is_attached_now() -> None:
 
 def test_identity_says_its_principal_and_what_that_one_is_granted() -> None:
     """Not what an earlier principal of the identity still holds."""
-    line = make_assignment()
-    grants = ((line.id.text, line.access, "Reader"),)
+    grants = (line_of(make_assignment()),)
     state = HolderState(
         kind="userAssignedIdentity",
         observed=Carried(P2),

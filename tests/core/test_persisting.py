@@ -20,6 +20,7 @@ from tests.core.builders import (
     group,
     holder_step,
     identity,
+    line_of,
     make_access,
     make_assignment,
     make_holder,
@@ -87,7 +88,7 @@ def seen_app(first: Cause | None = None) -> Book:
 
 def says(principal: str, version: int, *grants: RoleAssignment, why: Cause | None = None) -> Grants:
     """A principal says what it is granted, and accepts it."""
-    lines = tuple((one.id.text, one.access, one.role.name) for one in grants)
+    lines = tuple(map(line_of, grants))
     terms = {one.access.key: Term(one.access, one.role.name) for one in grants}
     return Grants(principal, version, lines, terms, why or cause("grants"))
 

@@ -31,6 +31,7 @@ from tests.core.builders import (
     at,
     cause,
     identity,
+    line_of,
     make_access,
     make_assignment,
     make_holder,
@@ -234,7 +235,7 @@ def test_the_key_is_the_baselines_and_the_telling_the_present_ones() -> None:
 
 def said(*lines: RoleAssignment, version: int = 1) -> Granted:
     """What a principal last said it is granted."""
-    return Granted(version, tuple((line.id.text, line.access, line.role.name) for line in lines))
+    return Granted(version, tuple(map(line_of, lines)))
 
 
 READS = Term(make_access(), "Reader")

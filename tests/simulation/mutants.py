@@ -309,8 +309,8 @@ MUTANTS: tuple[Mutant, ...] = (
         (
             (
                 "grants, bare(state.terms), cause)",
-                "grants, {k: t for k, t in bare(state.terms).items() if k in {a.key for _, a, _ in grants}}, "
-                "cause)",
+                "grants, {k: t for k, t in bare(state.terms).items() "
+                "if k in {one.access.key for one in grants}}, cause)",
             ),
         ),
         "a worker stalls",
@@ -575,9 +575,16 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a changed condition told to nobody",
         decide_principal._present,
-        (("(key, grant.access.key)", "(key, grant.access.role)"),),
+        (("grant.access.key", "grant.access.role"),),
         "governed",
         seed=9,
+    ),
+    Mutant(
+        "what a role can do told to holders once and for all",
+        decide_principal._present,
+        (("grant.powers, ", ""),),
+        "governed",
+        seed=55,
     ),
     Mutant(
         "a role that is not told who holds it",

@@ -463,13 +463,13 @@ def _disagreeing(held: Held) -> Iterator[str]:
     that do; a holder knows what its principals are granted, and an app what its identities say."""
     for principal in held.principals:
         state = held.principal(principal)
-        grants = sorted(g.id.key for g in state.grants.values() if g.present)
+        grants = sorted((g.id.key, g.powers) for g in state.grants.values() if g.present)
         for key, carrier in state.carriers.items():
             holder = held.holder(carrier.holder)
             said = holder.granted.get(principal)
-            heard = sorted(ResourceId(id).key for id, _, _ in said.grants) if said else []
+            heard = sorted((ResourceId(line.id).key, line.powers) for line in said.grants) if said else []
             if heard != grants:
-                yield f"{key} heard of {len(heard)} grants of {principal[:8]}, which has {len(grants)}"
+                yield f"{key} heard of the grants {heard} of {principal[:8]}, which has {grants}"
             if carrier.carries != (principal in carried(holder, held.world.settings.subscriptions)):
                 yield f"{principal[:8]} takes itself for carried by {key}: {carrier.carries}"
             if not _covers(holder.terms, state.terms):
@@ -491,6 +491,9 @@ def _disagreeing(held: Held) -> Iterator[str]:
                 yield f"{attached.identity.name} does not know that {id.name} uses it"
             if news is None or news.principal != identity.observed.system:
                 yield f"{id.name} does not know which principal {attached.identity.name} is"
+            own = identity.granted.get(identity.observed.system)
+            if news is not None and own is not None and news.grants != own.grants:
+                yield f"{id.name} heard of other grants of {attached.identity.name} than it has"
         for user in held.holder(id).users.values():
             uses = any(a.identity == id for a in held.holder(user.app).observed.attached)
             if user.attaches != uses:

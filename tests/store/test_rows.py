@@ -26,6 +26,7 @@ from lami.core.model import (
     FindingSubject,
     Grant,
     Granted,
+    GrantLine,
     Heard,
     Held,
     HolderState,
@@ -84,9 +85,10 @@ class Samples:
         }
 
     @property
-    def lines(self) -> tuple[tuple[str, Access, str], ...]:
+    def lines(self) -> tuple[GrantLine, ...]:
         """What a message says is granted."""
-        return ((self.text, self.access, self.text),) * 2
+        bare = GrantLine(self.text, self.access, self.text)
+        return bare, GrantLine(self.text, self.access, self.text, (self.text, "b"), self.time)
 
     @property
     def finding(self) -> Finding:
@@ -233,7 +235,7 @@ def test_how_a_scope_is_called_comes_back(name: str) -> None:
     """Wherever a book holds an access: in grants, terms and what was said to be granted."""
     access = Access("role", ResourceId(f"/subscriptions/{P1}", name))
     grant = replace(make_grant(), access=access, was=access)
-    lines, terms = (("id", access, "role"),), {"a": Term(access, "role")}
+    lines, terms = (GrantLine("id", access, "role"),), {"a": Term(access, "role")}
     principal = PrincipalState(grants={"a": grant}, terms=terms)
     holder = HolderState(
         terms=terms, granted={"p": Granted(1, lines)}, identities={"i": IdentityNews(1, "p", lines)}
@@ -250,7 +252,7 @@ def test_how_a_scope_is_called_comes_back(name: str) -> None:
         if isinstance(back, PrincipalState):
             found += [back.grants["a"].access, back.grants["a"].was]
         elif isinstance(back, HolderState):
-            found += [line[1] for line in (*back.granted["p"].grants, *back.identities["i"].grants)]
+            found += [line.access for line in (*back.granted["p"].grants, *back.identities["i"].grants)]
         elif isinstance(back, RoleState):
             found += [access for _, access in back.accesses]
     assert [one.scope.called for one in found if one is not None] == [name] * 7
