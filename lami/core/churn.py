@@ -40,6 +40,20 @@ def came(state: HolderState) -> tuple[Attached, ...]:
     return _beyond(state.observed.attached, state.baseline.attached)
 
 
+def brought(state: HolderState) -> list[tuple[Attached, GrantLine]]:
+    """What the identities that came were granted when they were seen to come, as far as it was heard.
+
+    What is granted to them after that is a grant to an identity that is carried: `broad-grant` speaks of it.
+    """
+    at = state.churned_at
+    return [
+        (one, line)
+        for one in came(state)
+        for line in _heard(state, one.principal, one.identity.key) or ()
+        if at is None or line.made is None or line.made < at
+    ]
+
+
 def previous_principal(state: HolderState) -> str:
     """The principal that went: of the system identity, else of an attached one; empty where none did."""
     was, now = state.baseline.system, state.observed.system

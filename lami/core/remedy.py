@@ -38,7 +38,12 @@ def assign_system_identity(app: ResourceId) -> str:
 
 def attach_identity(app: ResourceId, identity: ResourceId) -> str:
     """Attach a user-assigned identity to an app."""
-    return _identity("assign", app, *(() if _is_slot(app) else ("--user-assigned",)), identity.text)
+    return _identity("assign", app, *_attached(app, identity))
+
+
+def detach_identity(app: ResourceId, identity: ResourceId) -> str:
+    """Take a user-assigned identity off an app; the identity stays, and what it is granted."""
+    return _identity("remove", app, *_attached(app, identity))
 
 
 def remove_system_identity(app: ResourceId) -> str:
@@ -64,6 +69,10 @@ def _identity(verb: str, app: ResourceId, *what: str) -> str:
         return _line("az", "functionapp", "identity", verb, *slot, "--identities", *what)
     group = ("logicapp",) if app.type == "microsoft.web/sites" else ("logic", "workflow")
     return _line("az", *group, "identity", verb, *_at(app), *what)
+
+
+def _attached(app: ResourceId, identity: ResourceId) -> tuple[str, ...]:
+    return (identity.text,) if _is_slot(app) else ("--user-assigned", identity.text)
 
 
 def _is_slot(app: ResourceId) -> bool:

@@ -2,6 +2,10 @@
 
 A logic app that is deleted and created again gets a new principal. What the old one was granted stays
 behind, what the new one needs is missing; the finding lists both.
+
+Whoever can change an app acts as each of its identities. So a churn is at least as grave as what the
+user-assigned identities that came reach (`[broad]` of the policy). That is heard a moment after the churn
+is seen: it is told again where it is graver, and not where it is less grave.
 """
 
 from __future__ import annotations
@@ -13,8 +17,8 @@ from msgspec import Struct
 from lami.core import churn, naming, remedy
 from lami.core.ids import ResourceId, digest
 from lami.core.messages import apps
-from lami.core.model import Attached, Book, Found, GrantLine, HolderState, Severity, Term
-from lami.core.policy import Policy
+from lami.core.model import SEVERITIES, Attached, Book, Found, GrantLine, HolderState, Severity, Term
+from lami.core.policy import Policy, worst
 
 ADVISE_FROM = 3
 """From its third system identity on, an app that is recreated is advised to use a user-assigned one."""
@@ -37,33 +41,74 @@ class IdentityChurn(Struct, frozen=True):
         old, new = churn.previous_principal(state), churn.new_principal(state)
         stranded = churn.stranded(state)
         lacking = churn.lacking(state)
+        reached = _reached(state, policy)
         # An identity added strands nothing and lacks nothing: worth a line, not a page in the night.
-        severity: Severity = "low" if change == "added" else policy.severity(self.rule)
+        usual: Severity = "low" if change == "added" else policy.severity(self.rule)
+        severity = worst(usual, *(one.severity for one in reached))
+        told = f"{change}|{state.observed.system}|{_ids(state.observed.attached)}"
         detail = {"change": change, "principalId": new, "previousPrincipalId": old}
         yield Found(
             rule=self.rule,
             key=f"{state.baseline.system}|{_ids(state.baseline.attached)}",
             severity=severity,
             subject=subject,
-            title=_title(subject.name, change, state, len(stranded), len(lacking)),
+            title=_title(subject.name, change, state, reached, len(stranded), len(lacking)),
             detail={name: value for name, value in detail.items() if value},
             cause=state.churn_cause,
             since=state.churned_at,
-            telling=f"{change}|{state.observed.system}|{_ids(state.observed.attached)}",
+            telling=f"{told}|{severity}",
             thread=digest(book.subject.key, length=16),
-            notes=_notes(change, state, stranded, lacking),
+            # Each severity above the usual is a place: one more is told, one less is not.
+            places=(told, *SEVERITIES[SEVERITIES.index(severity) : SEVERITIES.index(usual)]),
+            notes=(
+                *(f"Whoever can change {subject.name} acts as {one.words}" for one in reached),
+                *_notes(change, state, stranded, lacking),
+            ),
             attack=("T1098",),
-            remediation=_remediation(change, book, state, stranded, lacking),
+            remediation=_remediation(change, book, state, reached, stranded, lacking),
         )
+
+
+class _Reach(Struct, frozen=True):
+    """How far an identity that came reaches, by the gravest of its grants."""
+
+    severity: Severity
+    attached: Attached
+    why: str
+    access: str
+
+    @property
+    def words(self) -> str:
+        """As a sentence goes on: `the identity id-a, which can read keys and secrets, at … (Owner at …)`."""
+        return f"the identity {self.attached.identity.name}, which {self.why} ({self.access})"
+
+
+def _reached(state: HolderState, policy: Policy) -> list[_Reach]:
+    """Each identity that came and reaches far; the gravest first."""
+    found: dict[str, _Reach] = {}
+    for attached, line in churn.brought(state):
+        reach = policy.reach(line.powers, line.access.scope)
+        if reach is None:
+            continue
+        severity, power = reach
+        held = found.get(attached.identity.key)
+        if held is None or SEVERITIES.index(severity) < SEVERITIES.index(held.severity):
+            why = policy.why(power, line.access.scope)
+            words = naming.access(line.role_name, line.access)
+            found[attached.identity.key] = _Reach(severity, attached, why, words)
+    return sorted(found.values(), key=lambda one: SEVERITIES.index(one.severity))
 
 
 # --- in words --------------------------------------------------------------------------------------
 
 
-def _title(name: str, change: str, state: HolderState, stranded: int, lacking: int) -> str:
+def _title(
+    name: str, change: str, state: HolderState, reached: list[_Reach], stranded: int, lacking: int
+) -> str:
+    reach = "".join(f"{one.attached.identity.name} {one.why}" for one in reached[:1])
     left = f"{naming.counted(stranded, 'role assignment')} stranded" if stranded else ""
     missing = f"{lacking} missing" if lacking else ""
-    return "; ".join(part for part in (_said(name, change, state), left, missing) if part)
+    return "; ".join(part for part in (_said(name, change, state), reach, left, missing) if part)
 
 
 def _said(name: str, change: str, state: HolderState) -> str:
@@ -146,6 +191,7 @@ def _remediation(
     change: str,
     book: Book,
     state: HolderState,
+    reached: list[_Reach],
     stranded: list[GrantLine],
     lacking: list[Term],
 ) -> tuple[str, ...]:
@@ -155,6 +201,7 @@ def _remediation(
     return (
         *(_rebound(app, state) if change in ("removed", "detached") and state.present else ()),
         *(_attached_anew(app, state) if change == "recreated" else ()),
+        *(remedy.detach_identity(app, one.attached.identity) for one in reached if change == "added"),
         *(remedy.create_assignment(heir, term.access) for term in lacking if heir),
         *(remedy.delete_assignment(line.id) for line in stranded),
         *(_survivor(app) if _advised(change, state) else ()),

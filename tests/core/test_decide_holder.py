@@ -30,6 +30,7 @@ from tests.core.builders import (
     ELSEWHERE,
     GRACE,
     NOW,
+    OWNER,
     P1,
     P2,
     P3,
@@ -538,6 +539,27 @@ def test_an_app_keeps_the_newest_word_of_an_identity() -> None:
     (held,) = state_of(book).identities.values()
     assert (held.version, held.principal, held.grants) == (2, P1, news.grants)
     assert decide_holder(book, replace(news, version=1), None, rules(), NOW) is None
+
+
+def test_an_identity_that_turns_out_to_reach_far_is_told_once_more() -> None:
+    """Attached, it is low; once it says what it is granted it is as grave as that, and said twice it is told
+    once."""
+    there = replace(APP, attached=(Attached(identity(), P2),))
+    book = holder_step(first_seen(), told(workflow(), time=at(10), id="event-2"), there, now=at(11)).book
+    assert [finding.severity for finding in book.findings.values()] == ["low"]
+    owns = line_of(make_assignment(principal=P2, role=OWNER))
+    news = IdentityIs(identity(), 1, P2, True, (owns,), cause())
+    decision = holder_step(book, news, now=at(12))
+    finding = only_finding(decision)
+    assert (finding.severity, finding.detail["change"]) == ("high", "added")
+    assert decision.owed is not None
+    assert [alert.finding for alert in decision.owed.alerts] == [finding.id]
+    again = holder_step(decision.book, replace(news, version=2), now=at(13))
+    assert again.owed is None or not again.owed.alerts
+    later = replace(news, version=3, grants=(replace(owns, made=at(12)),))
+    lowered = holder_step(again.book, later, now=at(14))
+    assert only_finding(lowered).severity == "low"
+    assert lowered.owed is None or not lowered.owed.alerts
 
 
 # --- the decision as a whole -----------------------------------------------------------------------

@@ -54,6 +54,8 @@ def test_an_identitys_commands_keep_hostile_names_whole(kind: str, name: str) ->
     head = ["az", *(["logicapp"] if "Web" in kind else ["logic", "workflow"]), "identity", "assign", *at]
     assert shlex.split(remedy.attach_identity(app, own)) == [*head, "--user-assigned", own.text]
     assert shlex.split(remedy.assign_system_identity(app)) == [*head, "--system-assigned"]
+    head[head.index("assign")] = "remove"
+    assert shlex.split(remedy.detach_identity(app, own)) == [*head, "--user-assigned", own.text]
 
 
 def test_without_a_condition_none_is_given() -> None:

@@ -9,8 +9,10 @@ import pytest
 from msgspec.structs import replace
 
 from lami.core.churn import classify
+from lami.core.findings import finding_id, settle
 from lami.core.ids import ResourceId
 from lami.core.model import (
+    Acceptance,
     Attached,
     Carried,
     Found,
@@ -24,10 +26,13 @@ from lami.core.model import (
 )
 from lami.detectors.identity_churn import IdentityChurn
 from tests.core.builders import (
+    CONTRIBUTOR,
     NOW,
+    OWNER,
     P1,
     P2,
     P3,
+    SUB,
     at,
     cause,
     identity,
@@ -442,3 +447,128 @@ def test_a_user_assigned_identity_is_not_advised_to_be_one() -> None:
     assert not any("survives" in note for note in only(state, identity()).notes)
     reissued = replace(churned(carries(P1), carries(P2), born=BORN, created=BORN), systems=4)
     assert not any("survives" in note for note in only(reissued).notes)
+
+
+# --- what an identity brings -----------------------------------------------------------------------
+
+WIDE = ResourceId(f"/subscriptions/{SUB}")
+OWNS = make_assignment("owns", PRINCIPALS[B], OWNER, WIDE)
+OWNS_GROUP = make_assignment("owns-group", PRINCIPALS[B], OWNER)
+WRITES = make_assignment("writes", PRINCIPALS[B], CONTRIBUTOR, WIDE)
+READS_GROUP = make_assignment("reads", PRINCIPALS[B])
+
+
+def brought(*held: RoleAssignment, was: Carried | None = None, now: Carried | None = None) -> HolderState:
+    """An app that uses B besides A, which was granted this as B has said."""
+    news = {B.key: IdentityNews(1, PRINCIPALS[B], said(*held).grants)}
+    return replace(churned(was or carries("", A), now or carries("", A, B)), identities=news)
+
+
+@pytest.mark.parametrize(
+    ("held", "severity"),
+    [
+        ([], "low"),
+        ([READS_GROUP], "low"),
+        ([OWNS_GROUP], "high"),
+        ([WRITES], "high"),
+        ([READS_GROUP, WRITES, OWNS, OWNS_GROUP], "critical"),
+    ],
+)
+def test_an_identity_added_is_as_grave_as_what_it_holds(
+    held: list[RoleAssignment], severity: Severity
+) -> None:
+    """By the gravest of its grants; low without any that reaches far, and while nothing is heard."""
+    assert only(brought(*held)).severity == severity
+    assert only(replace(brought(*held), identities={})).severity == "low"
+    unheard = {B.key: IdentityNews(1, PRINCIPALS[B], said(*held).grants, heard=False)}
+    assert only(replace(brought(*held), identities=unheard)).severity == "low"
+
+
+def test_what_it_brings_is_said_and_can_be_taken_off() -> None:
+    """In the title, in a note that says what follows, and with the command that takes it off the app."""
+    found = only(brought(OWNS))
+    why = f"can grant anyone access, at {WIDE.short}"
+    assert found.title == f"claims-intake was given the identity id-b; id-b {why}"
+    whoever = "Whoever can change claims-intake acts as the identity id-b"
+    assert found.notes == (f"{whoever}, which {why} (Owner at {WIDE.short})",)
+    (command,) = found.remediation
+    assert command.startswith("az logic workflow identity remove ")
+    assert command.endswith(f"--user-assigned {B}")
+    assert only(brought(READS_GROUP)).remediation == ()
+
+
+def test_any_change_that_brings_an_identity_counts() -> None:
+    """Also one for another, where it is graver than the change by itself; nothing is taken off then."""
+    instead = brought(OWNS, now=carries("", B))
+    assert (classify(instead), only(instead).severity) == ("replaced", "critical")
+    assert not any("identity remove" in line for line in only(instead).remediation)
+    assert only(brought(READS_GROUP, now=carries("", B))).severity == "high"
+    besides = brought(OWNS, was=carries(P1), now=carries(P2, B))
+    assert (classify(besides), only(besides).severity) == ("reissued", "critical")
+
+
+def test_what_an_app_had_already_brings_nothing() -> None:
+    """Neither the identities of the baseline, nor one that is gone."""
+    assert only(brought(OWNS, was=carries("", B), now=carries("", A, B))).severity == "low"
+    assert quiet(brought(OWNS, was=carries("", B), now=carries("", B)))
+    assert "id-b can" not in only(brought(OWNS, was=carries("", A, B), now=carries("", A))).title
+
+
+@pytest.mark.parametrize(
+    ("made", "severity"), [(at(-1), "critical"), (None, "critical"), (NOW, "low"), (at(1), "low")]
+)
+def test_what_is_granted_later_is_not_brought(made: datetime | None, severity: Severity) -> None:
+    """That is a broad grant, and told as one; of what Azure tells no time nobody knows that it was later."""
+    grant = make_assignment("owns", PRINCIPALS[B], OWNER, WIDE, created=made)
+    assert only(brought(grant)).severity == severity
+
+
+def test_an_identity_of_another_estate_is_judged_by_what_its_principal_says() -> None:
+    """It has no book: the app carries its principal itself."""
+    state = replace(brought(), identities={}, granted={PRINCIPALS[B]: said(OWNS)})
+    assert only(state).severity == "critical"
+    unheard = replace(state, granted={PRINCIPALS[B]: Granted(0)})
+    assert only(unheard).severity == "low"
+
+
+def test_of_several_identities_each_is_named_and_the_gravest_is_in_the_title() -> None:
+    """Two are added at once."""
+    state = brought(WRITES, was=carries(), now=carries("", A, B))
+    own = make_assignment("owns-too", PRINCIPALS[A], OWNER, WIDE)
+    news = {**state.identities, A.key: IdentityNews(1, PRINCIPALS[A], said(own).grants)}
+    found = only(replace(state, identities=news))
+    assert found.severity == "critical"
+    assert "; id-a can grant anyone access" in found.title
+    assert [note.split(",")[0].rpartition(" ")[2] for note in found.notes] == ["id-a", "id-b"]
+
+
+def test_graver_is_told_again_and_less_grave_is_not() -> None:
+    """What is heard a moment later raises it; what is taken away lowers it, and alerts nobody."""
+    heard = [brought(), brought(WRITES), brought(WRITES, OWNS), brought(WRITES), brought(), brought(OWNS)]
+    book = make_holder()
+    alerts, severities, ids = [], [], set()
+    for number, state in enumerate(heard):
+        book = replace(book, state=state)
+        founds = IdentityChurn().detect(book, policy())
+        settled = settle(book, founds, {}, policy(), number + 1, at(number))
+        book = replace(book, findings=settled.findings)
+        (finding,) = settled.findings.values()
+        alerts.append(len(settled.told))
+        severities.append(finding.severity)
+        ids.add(finding.id)
+    assert severities == ["low", "high", "critical", "high", "low", "critical"]
+    assert alerts == [1, 1, 1, 0, 0, 1]
+    assert len(ids) == 1
+
+
+def test_an_acceptance_of_less_does_not_hide_what_is_graver() -> None:
+    """It was of what was told by then."""
+    book = make_holder(brought())
+    founds = list(IdentityChurn().detect(book, policy()))
+    id = finding_id(book.subject, founds[0])
+    acceptance = Acceptance("Dana", "planned", NOW, at(3600))
+    settled = settle(book, founds, {id: acceptance}, policy(), 1, NOW)
+    assert settled.findings[id].status == "accepted"
+    graver = replace(book, state=brought(OWNS), findings=settled.findings)
+    after = settle(graver, IdentityChurn().detect(graver, policy()), {}, policy(), 2, at(1))
+    assert [one.id for one in after.told] == [id]

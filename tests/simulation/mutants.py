@@ -25,6 +25,7 @@ from lami import handling, listing, routing
 from lami.census import Census
 from lami.core import (
     belief,
+    churn,
     decide_holder,
     decide_principal,
     decide_role,
@@ -41,6 +42,7 @@ from lami.core.ids import ResourceId
 from lami.core.model import PrincipalState
 from lami.detectors import condition_weakened
 from lami.detectors.broad_grant import BroadGrant
+from lami.detectors.identity_churn import IdentityChurn
 from lami.drain import Drain
 from lami.reconcile import Reconciler, _Leases
 from lami.routing import Router
@@ -482,6 +484,36 @@ MUTANTS: tuple[Mutant, ...] = (
         "none",
         wide=True,
         seed=6,
+    ),
+    # --- what an identity brings ---
+    Mutant(
+        "what is granted after an identity came counted as brought by it",
+        churn.brought,
+        (("line.made < at", "True"),),
+        "none",
+        wide=True,
+        seed=36,
+    ),
+    Mutant(
+        "what an identity is granted not passed on to the apps that use it",
+        decide_holder._grants,
+        (("if before.version == 0 or before.grants != said.grants:", "if False:"),),
+        "none",
+        wide=True,
+        seed=2,
+    ),
+    Mutant(
+        "a churn that turns out to be graver not told again",
+        IdentityChurn.detect,
+        (
+            (
+                "places=(told, *SEVERITIES[SEVERITIES.index(severity) : SEVERITIES.index(usual)])",
+                "places=(told,)",
+            ),
+        ),
+        "reconcile",
+        wide=True,
+        seed=18,
     ),
     # --- whom the directory has ---
     Mutant(

@@ -24,10 +24,12 @@ from lami.core.model import (
     LamiState,
     PrincipalState,
     RoleState,
+    Severity,
     Subject,
     Term,
 )
 from lami.core.persisting import TAKING
+from lami.core.policy import worst
 from lami.core.posture import place
 from lami.core.timeline import broken as broken_chain
 from lami.store import rows
@@ -237,6 +239,37 @@ def _churned(state: HolderState) -> bool:
     return was.system != now.system or {a.identity for a in was.attached} != {
         a.identity for a in now.attached
     }
+
+
+def _grave(held: Held) -> Iterator[str]:
+    """A churn is as grave as what the identities that came reach by what they held when they were seen to
+    come; and nobody was last told that it is less."""
+    policy = held.world.settings.policy
+    for finding in held.findings.values():
+        if finding.rule != "identity-churn" or finding.resolved_at is not None:
+            continue
+        usual = "low" if finding.detail["change"] == "added" else policy.severity(finding.rule)
+        wanted = worst(usual, *_reaches_of(held, held.holder(ResourceId(finding.subject.id))))
+        if finding.severity != wanted:
+            yield f"{finding.title} is {finding.severity}, and what came reaches {wanted}"
+        for channel in held.world.channels if finding.status == "open" else ():
+            last = [f.severity for alert in channel.alerts for f in alert.findings if f.id == finding.id][-1:]
+            if last and worst(last[0], finding.severity) != last[0]:
+                yield f"{finding.title} is {finding.severity}, and {channel.name} was told {last[0]}"
+
+
+def _reaches_of(held: Held, state: HolderState) -> Iterator[Severity]:
+    """How grave each grant is that an identity brought which the baseline does not have."""
+    had = {one.identity for one in state.baseline.attached}
+    came = [held.holder(one.identity) for one in state.observed.attached if one.identity not in had]
+    principals = {one.observed.system for one in came}
+    for one in held.world.azure.present.assignments.values():
+        made, seen = one.created, state.churned_at
+        if one.principal in principals and made is not None and seen is not None and made < seen:
+            powers = held.principal(one.principal).grants[one.id.key].powers
+            reach = held.world.settings.policy.reach(powers, one.access.scope)
+            if reach is not None:
+                yield reach[0]
 
 
 def _one_place(one: Access, other: Access) -> bool:
@@ -759,6 +792,7 @@ CHECKS: tuple[Check, ...] = (
     _unequal,
     _findings,
     _called,
+    _grave,
     _blind,
     _standing,
     _expected,

@@ -145,6 +145,12 @@ CLUSTER = Listed("AKS", "record")
 HOLDERS = Policy("watches holders only", '[watch]\nprincipals = "holders"')
 EVERY_GRANT = Policy("tells every new grant of an app", '[watch]\nnew-grants = "alert"')
 
+SPARE_OWNS = Holds("id-spare", OWNER, HERE)
+STANDS_APART = (BILLING, BILLING_READS, SPARE)
+"""An app, and an identity that it does not use (yet)."""
+ATTACHED = Uses("billing", ("id-spare",), own=True)
+TAKEN_OFF = Uses("billing", own=True)
+GRANTORS_PASS = Policy("does not object to what grants access", "[broad]\ngrants-access = {}")
 GRAPH = AsksGraph()
 ASKED, ASKED_AGAIN = Reconciled(), Passes(62)
 """Everybody is asked about; an hour later whoever was denied, once more."""
@@ -164,6 +170,7 @@ REISSUED = churn("orders", "reissued")
 REMOVED = churn("orders", "removed")
 OWNER_HERE = broad("orders", OWNER, HERE, "critical")
 IDLE = ungranted("orders")
+GIVEN_OWNER = churn("billing", "added", "critical")
 LEFT_PIPELINE = orphaned("pipeline", CONTRIBUTOR, "rg-claims")
 CARRIED_ACROSS = shared("id-shared")
 
@@ -359,6 +366,121 @@ TABLE: dict[str, tuple[Scenario, ...]] = {
                 missing("id-far", SENDER, "st-claims"),
                 orphaned("id-far (used by billing)", SENDER, "st-claims"),
             ),
+            2,
+        ),
+    ),
+    "An identity that reaches far is attached": (
+        *(
+            Scenario(
+                (*role, *STANDS_APART, Holds("id-spare", name, scope)),
+                (ATTACHED, Passes(6)),
+                (churn("billing", "added", severity),),
+                1,
+            )
+            for role, name, scope, severity in (
+                ((), OWNER, HERE, "critical"),
+                ((), OWNER, "rg-claims", "high"),
+                ((), OWNER, "kv-claims", "medium"),
+                ((), CONTRIBUTOR, HERE, "high"),
+                ((), SECRETS, "rg-claims", "medium"),
+                ((), SECRETS, "kv-claims", "low"),
+                ((BOUNDED,), "Bounded Grantor", HERE, "low"),
+                ((UNBOUNDED,), "Plain Grantor", HERE, "critical"),
+                ((GRANTORS_PASS, UNBOUNDED), "Plain Grantor", HERE, "low"),
+            )
+        ),
+        Scenario(
+            (*STANDS_APART, SPARE_SENDS, SPARE_OWNS),
+            (twice(ATTACHED), Redeployed("billing")),
+            (GIVEN_OWNER,),
+            1,
+        ),
+        Scenario(
+            (*STANDS_APART, SPARE_OWNS), (untold(ATTACHED), Passes(60), Reconciled()), (GIVEN_OWNER,), 1
+        ),
+        Scenario(
+            (SPARE, SPARE_OWNS, Standard("billing", ("id-spare",)), BILLING_READS),
+            (Redeployed("billing"), Reconciled(), Passes(6)),
+        ),
+        Scenario(
+            (
+                SHARED,
+                SHARED_SENDS,
+                SPARE,
+                SPARE_SENDS,
+                SPARE_OWNS,
+                Standard("billing", ("id-shared",)),
+                BILLING_READS,
+            ),
+            (Uses("billing", ("id-spare",), own=True), Passes(6)),
+            (churn("billing", "replaced", "critical"),),
+            1,
+        ),
+        Scenario(
+            (*PLAIN, SPARE, SPARE_OWNS),
+            (Uses("orders", ("id-spare",)), Passes(6)),
+            (churn("orders", "replaced", "critical"), LEFT_VAULT),
+            2,
+        ),
+        Scenario(
+            (*STANDS_APART, SPARE_SENDS),
+            (ATTACHED, Granted("id-spare", OWNER, HERE), Redeployed("billing")),
+            (churn("billing", "added", "low"), broad("id-spare (used by billing)", OWNER, HERE, "critical")),
+            2,
+        ),
+        Scenario(
+            (*STANDS_APART, SPARE_SENDS),
+            (Granted("id-spare", OWNER, HERE), ATTACHED),
+            (GIVEN_OWNER, broad("id-spare (used by billing)", OWNER, HERE, "critical")),
+            2,
+        ),
+        Scenario(
+            (*STANDS_APART, SPARE_SENDS),
+            (untold(Granted("id-spare", OWNER, HERE)), ATTACHED, Passes(30), Reconciled()),
+            (GIVEN_OWNER, broad("id-spare (used by billing)", OWNER, HERE, "critical")),
+            3,
+        ),
+        Scenario(
+            (*STANDS_APART, SPARE_SENDS),
+            (Granted("id-spare", OWNER, HERE), ATTACHED, Revoked("id-spare", OWNER, HERE), Passes(6)),
+            (
+                churn("billing", "added", "low"),
+                resolved(broad("id-spare (used by billing)", OWNER, HERE, "critical")),
+            ),
+            2,
+        ),
+        Scenario(
+            (*STANDS_APART, SPARE_SENDS),
+            (
+                Granted("id-spare", OWNER, HERE),
+                ATTACHED,
+                Revoked("id-spare", OWNER, HERE),
+                Granted("id-spare", OWNER, HERE),
+            ),
+            (
+                churn("billing", "added", "low"),
+                broad("id-spare (used by billing)", OWNER, HERE, "critical"),
+                resolved(broad("id-spare (used by billing)", OWNER, HERE, "critical")),
+            ),
+            3,
+        ),
+        Scenario((*STANDS_APART, SPARE_OWNS), (ATTACHED, TAKEN_OFF), (resolved(GIVEN_OWNER),), 1),
+        Scenario(
+            (*STANDS_APART, SPARE_OWNS),
+            (ATTACHED, TAKEN_OFF, ATTACHED),
+            (GIVEN_OWNER,),
+            2,
+        ),
+        Scenario(
+            (*STANDS_APART, SPARE_OWNS),
+            (ATTACHED, Accepted("identity-churn"), Redeployed("billing"), Reconciled()),
+            (accepted(GIVEN_OWNER),),
+            1,
+        ),
+        Scenario(
+            (*STANDS_APART, SPARE_OWNS),
+            (ATTACHED, Accepted("identity-churn", 2), Passes(180)),
+            (GIVEN_OWNER,),
             2,
         ),
     ),
