@@ -88,6 +88,16 @@ def added(play: Play) -> None:
     _expect(play, churn(app, "added", "low"))
 
 
+def far_reaching_added(play: Play) -> None:
+    """An identity is made owner of a subscription, and an hour later it is given to a Standard app."""
+    identity = _spare(play)
+    principal = play.azure.holders[identity].system
+    made = play.azure.grant(principal, "Owner", subscription(play), play.cast.operator)
+    app, _ = _victim(play, _alone(play))
+    _expect(play, of_grant("broad-grant", principal, "critical", made), churn(app, "added", "critical"))
+    play.after(3600, lambda: _attach(play, app, identity))
+
+
 def swapped(play: Play) -> None:
     """A Standard app uses another user-assigned identity than it did."""
     app, _ = _victim(play, _users(play))
@@ -262,6 +272,7 @@ INCIDENTS: tuple[Incident, ...] = (
     switched_off,
     reissued,
     added,
+    far_reaching_added,
     swapped,
     detached,
     identity_recreated,
