@@ -132,7 +132,7 @@ def facts(finding: Finding) -> tuple[Fact, ...]:
         del detail["holder"]
     if detail.get("roleName"):
         detail.pop("roleDefinitionId", "")
-    if detail.get("scope", "").lower() == subject.id.lower():
+    if "scope" in detail and detail["scope"].lower() == subject.id.lower():
         del detail["scope"]  # It stands as the resource.
     for condition in ("conditionBefore", "conditionAfter"):
         detail.pop(condition, "")  # The notes have them at length.

@@ -451,8 +451,8 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "what is seen first is expected, whoever saw it",
-        decide_principal.decide_principal,
-        (("isinstance(stimulus, Taken) and (book.version == 0", "(book.version == 0"),),
+        decide_principal._taking,
+        (("if isinstance(stimulus, Taken):", "if book.version == 0 or isinstance(stimulus, Taken):"),),
         "none",
         wide=True,
     ),
