@@ -147,7 +147,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "delete of an unknown assignment dropped at once",
         Router.unknown,
-        (("if self._patient(change):", "if True:"),),
+        (("if not self._patient(change):", "if False:"),),
         "lag",
         seed=22,
     ),
