@@ -26,7 +26,7 @@ SEED = 20261124
 _EXTENTS = {"quick": Extent(2, 150, 1_000), "full": Extent(10, 2_000, 20_000)}
 _DAYS = {"quick": 3, "full": 30}
 _A_DAY = {"quick": 40, "full": 400}
-_INCIDENTS = {"quick": 78, "full": 780}
+_INCIDENTS = {"quick": 80, "full": 800}
 _INCIDENT_DAYS = {"quick": 2, "full": 10}
 _ORDINARY = Delivery(doubled=0.1, late=0.1)
 _ROUGH = Delivery(doubled=0.2, late=0.2, lost=0.05, jitter=60)

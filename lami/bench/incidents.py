@@ -90,12 +90,24 @@ def added(play: Play) -> None:
 
 def far_reaching_added(play: Play) -> None:
     """An identity is made owner of a subscription, and an hour later it is given to a Standard app."""
+    app, _ = _victim(play, _alone(play))
+    identity = _owner_given_to(play, app)
+    play.after(3600, lambda: _attach(play, app, identity))
+
+
+def far_reaching_newcomer(play: Play) -> None:
+    """An identity is made owner of a subscription, and an hour later a new app is created with it."""
+    app = _new_app(play)
+    identity = _owner_given_to(play, app)
+    play.after(3600, lambda: narrow(play, play.azure.create(app, play.cast.operator, (identity,))))
+
+
+def _owner_given_to(play: Play, app: ResourceId) -> ResourceId:
     identity = _spare(play)
     principal = play.azure.holders[identity].system
     made = play.azure.grant(principal, "Owner", subscription(play), play.cast.operator)
-    app, _ = _victim(play, _alone(play))
     _expect(play, of_grant("broad-grant", principal, "critical", made), churn(app, "added", "critical"))
-    play.after(3600, lambda: _attach(play, app, identity))
+    return identity
 
 
 def swapped(play: Play) -> None:
@@ -273,6 +285,7 @@ INCIDENTS: tuple[Incident, ...] = (
     reissued,
     added,
     far_reaching_added,
+    far_reaching_newcomer,
     swapped,
     detached,
     identity_recreated,

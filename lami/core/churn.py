@@ -4,8 +4,13 @@ what that strands and lacks. Facts only; `lami.detectors.identity_churn` puts th
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from lami.core.model import Access, Attached, GrantLine, HolderState, Term
 from lami.core.terms import Supply
+
+ARRIVED = "arrived"
+"""What the key of a finding on an app that came so begins with, where one on a change has a principal."""
 
 
 def classify(state: HolderState) -> str:
@@ -45,13 +50,19 @@ def brought(state: HolderState) -> list[tuple[Attached, GrantLine]]:
 
     What is granted to them after that is a grant to an identity that is carried: `broad-grant` speaks of it.
     """
-    at = state.churned_at
-    return [
-        (one, line)
-        for one in came(state)
-        for line in _heard(state, one.principal, one.identity.key) or ()
-        if at is None or line.made is None or line.made < at
-    ]
+    return _held_by(state, came(state), state.churned_at)
+
+
+def arrived(state: HolderState) -> tuple[Attached, ...]:
+    """The identities that an app came with, after the baseline, and still has; none once that is accepted."""
+    if state.arrived is None:
+        return ()
+    return tuple(a for a in state.observed.attached if a.identity.key in state.arrived.identities)
+
+
+def arrived_with(state: HolderState) -> list[tuple[Attached, GrantLine]]:
+    """What those were granted when the app was first seen, as far as it was heard."""
+    return _held_by(state, arrived(state), state.arrived.at) if state.arrived is not None else []
 
 
 def previous_principal(state: HolderState) -> str:
@@ -104,6 +115,17 @@ def lacking(state: HolderState) -> list[Term]:
             wanted.setdefault(line.access.key, Term(line.access, line.role_name))
     given = Supply(held)
     return [term for _, term in sorted(wanted.items()) if not given.has(term.access)]
+
+
+def _held_by(
+    state: HolderState, these: tuple[Attached, ...], at: datetime | None
+) -> list[tuple[Attached, GrantLine]]:
+    return [
+        (one, line)
+        for one in these
+        for line in _heard(state, one.principal, one.identity.key) or ()
+        if at is None or line.made is None or line.made < at
+    ]
 
 
 def _heard(state: HolderState, principal: str, identity: str) -> tuple[GrantLine, ...] | None:

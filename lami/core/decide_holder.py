@@ -2,7 +2,8 @@
 
 The rules:
 
-- A holder first seen becomes its own baseline, with an entry and without a finding.
+- A holder first seen becomes its own baseline, with an entry. Of an app that comes after the baseline it is
+  remembered which user-assigned identities it came with: what they reach may be worth a finding.
 - What is believed of a look (`lami.core.belief`) replaces what was observed. A principal newly carried, and
   one shed, are told so; so is an identity newly attached or detached.
 - What a principal says it is granted is held as it was last said. What it accepted becomes expected here,
@@ -26,13 +27,14 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from lami.core import belief, naming, persisting, posture, sharing, terms, ungranted
+from lami.core import belief, churn, naming, persisting, posture, sharing, terms, ungranted
 from lami.core.draft import Draft, Rules
 from lami.core.ids import ResourceId, is_standard
 from lami.core.messages import carried, holder_subject
 from lami.core.model import (
     Absent,
     Acceptance,
+    Arrived,
     Attached,
     Book,
     Carried,
@@ -209,7 +211,7 @@ def _shown(
         draft.say(
             "observed", f"{draft.name} is seen for the first time: its baseline", after=_words(after.observed)
         )
-        return _baselined(after)
+        return _arrived(_baselined(after), stimulus, draft)
     if isinstance(stimulus, Taken) and stimulus.reason:
         return _taken_anew(after, stimulus, draft)
     if after.observed != state.observed:
@@ -228,6 +230,14 @@ def _shown(
         _touched(stimulus, draft, "its identities are unchanged")
     _say_posture(state, after, stimulus, draft)
     return after
+
+
+def _arrived(state: HolderState, stimulus: Stimulus, draft: Draft) -> HolderState:
+    """An app that comes after the baseline, with what it comes with: whoever makes it acts as that."""
+    if isinstance(stimulus, Taken) or draft.cause.operation == persisting.TAKING:
+        return state
+    identities = frozenset(one.identity.key for one in state.observed.attached)
+    return replace(state, arrived=Arrived(identities, draft.now, draft.cause)) if identities else state
 
 
 def _say_posture(before: HolderState, after: HolderState, stimulus: Stimulus, draft: Draft) -> None:
@@ -352,6 +362,8 @@ def _accepted(state: HolderState, stimulus: Accepted, draft: Draft) -> HolderSta
     finding = draft.accepted(stimulus)
     if stimulus.until is not None:
         return state
+    if finding.rule == "identity-churn" and finding.key.startswith(churn.ARRIVED):
+        return replace(state, arrived=None)
     if finding.rule == "identity-churn":
         return _baselined(state)
     if finding.rule == ungranted.RULE:
@@ -382,6 +394,7 @@ def _taken_anew(state: HolderState, stimulus: Taken, draft: Draft) -> HolderStat
     after = replace(
         state,
         terms=expected,
+        arrived=None,
         ungranted=persisting.accept(state.ungranted),
         shared=persisting.accept(state.shared),
     )

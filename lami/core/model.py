@@ -408,6 +408,17 @@ class Carried(Struct, frozen=True):
     attached: tuple[Attached, ...] = ()
 
 
+class Arrived(Struct, frozen=True):
+    """What an app that came after the baseline had when it was first seen: its user-assigned identities.
+
+    `identities` are their keys, `at` and `cause` when and because of what it was first seen.
+    """
+
+    identities: frozenset[str]
+    at: datetime
+    cause: Cause
+
+
 class FailedRuns(Struct, frozen=True):
     """How many runs of a workflow, started between two times, have failed; `more` than were counted."""
 
@@ -448,13 +459,13 @@ class Persisting(Struct, frozen=True):
 class HolderState(Struct, frozen=True):
     """What is held of an identity holder.
 
-    `known` says that it has a baseline. `newest` is the newest time told or seen of the resource, `seen`
-    the time of the newest state seen, `created` that state's creation time and `born` the baseline's.
-    `based` is the time of the state that the baseline was taken of.
-    `gone_at` is the time of a believed absence. `deleted_since` says that a delete was told or seen since
-    the baseline last moved. `granted` has what each principal it ever carried last said. `systems` counts
-    the system identities that it has had. `environment` is the tag that the policy names; `ungranted` says
-    that its identity is on for nothing, `shared` across which borders apps share it.
+    `known` says that it has a baseline. `newest` is the newest time told or seen of the resource, `seen` the
+    time of the newest state seen, `created` that state's creation time and `born` the baseline's. `based` is
+    the time of the state that the baseline was taken of. `gone_at` is the time of a believed absence.
+    `deleted_since` says that a delete was told or seen since the baseline last moved. `granted` has what each
+    principal it ever carried last said. `systems` counts the system identities that it has had. `arrived` is
+    None where nobody need know what it came with. `environment` is the tag that the policy names; `ungranted`
+    says that its identity is on for nothing, `shared` across which borders apps share it.
     """
 
     kind: HolderKind = "logicApp"
@@ -478,6 +489,7 @@ class HolderState(Struct, frozen=True):
     observed: Carried = Carried()
     churned_at: datetime | None = None
     churn_cause: Cause | None = None
+    arrived: Arrived | None = None
     posture: Posture = Posture()
     terms: Mapping[str, Term] = field(default_factory=dict)
     granted: Mapping[str, Granted] = field(default_factory=dict)

@@ -5,7 +5,8 @@ behind, what the new one needs is missing; the finding lists both.
 
 Whoever can change an app acts as each of its identities. So a churn is at least as grave as what the
 user-assigned identities that came reach (`[broad]` of the policy). That is heard a moment after the churn
-is seen: it is told again where it is graver, and not where it is less grave.
+is seen: it is told again where it is graver, and not where it is less grave. Likewise an app that is created
+with such an identity, after the baseline, hands what that reaches to whoever made the app.
 """
 
 from __future__ import annotations
@@ -20,53 +21,91 @@ from lami.core.messages import apps
 from lami.core.model import SEVERITIES, Attached, Book, Found, GrantLine, HolderState, Severity, Term
 from lami.core.policy import Policy, worst
 
+RULE = "identity-churn"
 ADVISE_FROM = 3
 """From its third system identity on, an app that is recreated is advised to use a user-assigned one."""
 
 
 class IdentityChurn(Struct, frozen=True):
-    """Objects to a holder whose observed identities differ from its baseline's."""
+    """Objects to a holder whose identities differ from its baseline's, or that came with far reach."""
 
-    rule: str = "identity-churn"
+    rule: str = RULE
 
     def detect(self, book: Book, policy: Policy) -> Iterator[Found]:
-        """At most one finding a holder: from the baseline's identities to the present ones."""
+        """At most two findings a holder: from the baseline's identities to the present ones, and on what an
+        app came with."""
         state = book.state
-        if not isinstance(state, HolderState) or not state.known or state.churn_cause is None:
+        if not isinstance(state, HolderState) or not state.known:
             return
-        change = churn.classify(state)
-        if not change or state.churned_at is None:
-            return
-        subject = naming.subject_of(book)
-        old, new = churn.previous_principal(state), churn.new_principal(state)
-        stranded = churn.stranded(state)
-        lacking = churn.lacking(state)
-        reached = _reached(state, policy)
-        # An identity added strands nothing and lacks nothing: worth a line, not a page in the night.
-        usual: Severity = "low" if change == "added" else policy.severity(self.rule)
-        severity = worst(usual, *(one.severity for one in reached))
-        told = f"{change}|{state.observed.system}|{_ids(state.observed.attached)}"
-        detail = {"change": change, "principalId": new, "previousPrincipalId": old}
-        yield Found(
-            rule=self.rule,
-            key=f"{state.baseline.system}|{_ids(state.baseline.attached)}",
-            severity=severity,
-            subject=subject,
-            title=_title(subject.name, change, state, reached, len(stranded), len(lacking)),
-            detail={name: value for name, value in detail.items() if value},
-            cause=state.churn_cause,
-            since=state.churned_at,
-            telling=f"{told}|{severity}",
-            thread=digest(book.subject.key, length=16),
-            # Each severity above the usual is a place: one more is told, one less is not.
-            places=(told, *SEVERITIES[SEVERITIES.index(severity) : SEVERITIES.index(usual)]),
-            notes=(
-                *(f"Whoever can change {subject.name} acts as {one.words}" for one in reached),
-                *_notes(change, state, stranded, lacking),
-            ),
-            attack=("T1098",),
-            remediation=_remediation(change, book, state, reached, stranded, lacking),
-        )
+        yield from _changed(book, state, policy)
+        yield from _arrived(book, state, policy)
+
+
+def _changed(book: Book, state: HolderState, policy: Policy) -> Iterator[Found]:
+    change = churn.classify(state)
+    if not change or state.churned_at is None or state.churn_cause is None:
+        return
+    subject = naming.subject_of(book)
+    old, new = churn.previous_principal(state), churn.new_principal(state)
+    stranded = churn.stranded(state)
+    lacking = churn.lacking(state)
+    reached = _reached(churn.brought(state), policy)
+    # An identity added strands nothing and lacks nothing: worth a line, not a page in the night.
+    usual: Severity = "low" if change == "added" else policy.severity(RULE)
+    severity = worst(usual, *(one.severity for one in reached))
+    told = f"{change}|{state.observed.system}|{_ids(state.observed.attached)}"
+    detail = {"change": change, "principalId": new, "previousPrincipalId": old}
+    yield Found(
+        rule=RULE,
+        key=f"{state.baseline.system}|{_ids(state.baseline.attached)}",
+        severity=severity,
+        subject=subject,
+        title=_title(subject.name, change, state, reached, len(stranded), len(lacking)),
+        detail={name: value for name, value in detail.items() if value},
+        cause=state.churn_cause,
+        since=state.churned_at,
+        telling=f"{told}|{severity}",
+        thread=digest(book.subject.key, length=16),
+        places=_places(told, severity, usual),
+        notes=(*_acting(subject.name, reached), *_notes(change, state, stranded, lacking)),
+        attack=("T1098",),
+        remediation=_remediation(change, book, state, reached, stranded, lacking),
+    )
+
+
+def _arrived(book: Book, state: HolderState, policy: Policy) -> Iterator[Found]:
+    """An app that came with identities which reach nothing far is no finding: apps come every day."""
+    reached = _reached(churn.arrived_with(state), policy)
+    if not reached or state.arrived is None:
+        return
+    subject, app = naming.subject_of(book), ResourceId(book.subject.id)
+    gravest, severity = reached[0].attached, reached[0].severity
+    told = f"{churn.ARRIVED}|{_ids(churn.arrived(state))}"
+    yield Found(
+        rule=RULE,
+        key=f"{churn.ARRIVED}|{','.join(sorted(state.arrived.identities))}",
+        severity=severity,
+        subject=subject,
+        title=f"{subject.name} was created with the identity {gravest.identity.name}, which {reached[0].why}",
+        detail={"change": "added", **({"principalId": gravest.principal} if gravest.principal else {})},
+        cause=state.arrived.cause,
+        since=state.arrived.at,
+        telling=f"{told}|{severity}",
+        thread=digest(book.subject.key, length=16),
+        places=_places(told, severity, "low"),
+        notes=_acting(subject.name, reached),
+        attack=("T1098",),
+        remediation=tuple(remedy.detach_identity(app, one.attached.identity) for one in reached),
+    )
+
+
+def _places(told: str, severity: Severity, usual: Severity) -> tuple[str, ...]:
+    """What is told, and each severity above the usual: one more of them is told anew, one less is not."""
+    return (told, *SEVERITIES[SEVERITIES.index(severity) : SEVERITIES.index(usual)])
+
+
+def _acting(name: str, reached: list[_Reach]) -> tuple[str, ...]:
+    return tuple(f"Whoever can change {name} acts as {one.words}" for one in reached)
 
 
 class _Reach(Struct, frozen=True):
@@ -83,10 +122,10 @@ class _Reach(Struct, frozen=True):
         return f"the identity {self.attached.identity.name}, which {self.why} ({self.access})"
 
 
-def _reached(state: HolderState, policy: Policy) -> list[_Reach]:
-    """Each identity that came and reaches far; the gravest first."""
+def _reached(brought: list[tuple[Attached, GrantLine]], policy: Policy) -> list[_Reach]:
+    """Each identity that reaches far by what it brought; the gravest first."""
     found: dict[str, _Reach] = {}
-    for attached, line in churn.brought(state):
+    for attached, line in brought:
         reach = policy.reach(line.powers, line.access.scope)
         if reach is None:
             continue

@@ -13,7 +13,7 @@ from lami.bench.play import Drift, Play
 from lami.core.policy import RULES
 from lami.sandbox.model import Actor as Somebody
 
-ORDINARY, INCIDENT = "3 days of ordinary changes", "78 planted incidents"
+ORDINARY, INCIDENT = "3 days of ordinary changes", "80 planted incidents"
 
 
 def figures(policy: str = "", seed: int = SEED) -> dict[str, Row]:
@@ -36,7 +36,7 @@ def test_nothing_is_missed_and_nothing_unexpected_is_told(quick: dict[str, Row])
 
 def test_every_rule_that_has_an_incident_is_put_to_the_test(quick: dict[str, Row]) -> None:
     """Each kind of incident is planted twice, and leads to findings of every rule."""
-    assert len(INCIDENTS) * 2 == 78
+    assert len(INCIDENTS) * 2 == 80
     assert quick[f"{ORDINARY}: planned and told"].value == 4
     for rule in ("identity-churn", "broad-grant", "orphaned-assignment", "missing-grant"):
         value = quick[f"{INCIDENT}: {rule}: to be told"].value

@@ -23,6 +23,7 @@ from lami.core.model import (
     RoleAssignment,
     Term,
 )
+from lami.core.persisting import TAKING
 from lami.core.stimuli import Accepted, Again, Attaches, IdentityIs, Reconciled, Stimulus, Taken
 from lami.errors import Permanent
 from tests.core.builders import (
@@ -107,6 +108,48 @@ def test_first_sight_is_the_baseline() -> None:
     assert not decision.opened
     assert messages(decision) == {CARRIES_P1}
     assert "seen for the first time" in texts(decision)
+
+
+def owning(stimulus: Stimulus) -> Decision:
+    """An app is first seen with an identity, which then says that it owns a subscription."""
+    app = make_identity_holder(system=P1, attached={identity(): P2}, created=at(-1000), changed=at(-10))
+    first = holder_step(make_holder(HolderState()), stimulus, app).book
+    wide = group().parent.parent
+    owns = line_of(make_assignment("owns", P2, OWNER, wide, created=at(-2000)))
+    return holder_step(first, IdentityIs(identity(), 1, P2, True, (owns,), stimulus.cause), now=at(5))
+
+
+def test_what_an_app_comes_with_is_judged_once_its_identity_is_heard() -> None:
+    """Whoever makes an app acts as its identities; accepted, it is not said again, and the rest stands."""
+    decision = owning(told(workflow()))
+    finding = only_finding(decision)
+    assert (finding.rule, finding.severity, finding.cause.id) == ("identity-churn", "critical", "event-1")
+    said = Accepted(finding.id, "Dana", "planned", None, cause("accept"))
+    accepted = holder_step(decision.book, said, now=at(60))
+    assert [one.status for one in accepted.resolved] == ["accepted"]
+    assert state_of(accepted).baseline == state_of(decision).baseline
+    assert holder_step(accepted.book, Again("due", cause("due")), now=at(900)).opened == ()
+
+
+def test_accepting_a_change_says_nothing_of_what_the_app_came_with() -> None:
+    """Each is accepted by itself."""
+    came = owning(told(workflow()))
+    (finding,) = came.book.findings.values()
+    changed = make_identity_holder(system=P3, attached={identity(): P2}, created=at(-1000), changed=at(50))
+    churned = holder_step(came.book, told(workflow(), time=at(51), id="event-2"), changed, now=at(52))
+    other = next(one for one in churned.book.findings.values() if one.id != finding.id)
+    done = holder_step(churned.book, Accepted(other.id, "Dana", "planned", None, cause("accept")), now=at(60))
+    assert set(done.book.findings) == {finding.id}
+
+
+@pytest.mark.parametrize(
+    "stimulus",
+    [Taken("run", cause()), Again("due", replace(cause(), operation=TAKING))],
+    ids=["taken", "looked at again because of that"],
+)
+def test_what_stands_with_the_baseline_came_with_nothing(stimulus: Stimulus) -> None:
+    """What an app has when the baseline is taken is expected, however far it reaches."""
+    assert owning(stimulus).book.findings == {}
 
 
 def test_a_redeploy_in_place_says_nothing() -> None:

@@ -13,6 +13,7 @@ from lami.core.findings import finding_id, settle
 from lami.core.ids import ResourceId
 from lami.core.model import (
     Acceptance,
+    Arrived,
     Attached,
     Carried,
     Found,
@@ -572,3 +573,51 @@ def test_an_acceptance_of_less_does_not_hide_what_is_graver() -> None:
     graver = replace(book, state=brought(OWNS), findings=settled.findings)
     after = settle(graver, IdentityChurn().detect(graver, policy()), {}, policy(), 2, at(1))
     assert [one.id for one in after.told] == [id]
+
+
+# --- what an app came with -------------------------------------------------------------------------
+
+
+def born_with(*held: RoleAssignment, at_first: Carried | None = None) -> HolderState:
+    """An app that came, after the baseline, with A and B, which was granted this as B has said."""
+    came = at_first or carries("", A, B)
+    keys = frozenset(one.identity.key for one in came.attached)
+    return replace(brought(*held, was=came, now=came), arrived=Arrived(keys, NOW, cause("arrived")))
+
+
+def test_an_app_that_comes_with_far_reach_is_said() -> None:
+    """Whoever makes an app acts as its identities: with the reach, and the command that takes it off."""
+    found = only(born_with(OWNS, READS_GROUP))
+    why = f"can grant anyone access, at {WIDE.short}"
+    assert found.title == f"claims-intake was created with the identity id-b, which {why}"
+    assert (found.severity, found.detail) == ("critical", {"change": "added", "principalId": PRINCIPALS[B]})
+    assert found.cause.id == "arrived"
+    (note,) = found.notes
+    assert note.startswith("Whoever can change claims-intake acts as the identity id-b, which ")
+    (command,) = found.remediation
+    assert command.endswith(f"--user-assigned {B}")
+
+
+def test_an_app_that_comes_with_little_is_nothing() -> None:
+    """Apps come every day. Nor is what the identity is granted later, which is a broad grant."""
+    assert quiet(born_with())
+    assert quiet(born_with(READS_GROUP))
+    later = make_assignment("owns", PRINCIPALS[B], OWNER, WIDE, created=at(1))
+    assert quiet(born_with(later))
+
+
+def test_what_is_taken_off_or_gone_is_over() -> None:
+    """It stands as long as the identity is the app's and reaches that far."""
+    gone = replace(born_with(OWNS, at_first=carries("", B)), observed=carries(), present=False)
+    assert only(gone).detail["change"] == "removed"
+    off = born_with(OWNS)
+    left = replace(off, observed=carries("", A), baseline=carries("", A))
+    assert quiet(left)
+
+
+def test_what_it_came_with_is_told_apart_from_what_changed() -> None:
+    """Two findings with keys of their own, each by itself."""
+    state = replace(born_with(OWNS), baseline=carries(P1, A, B), observed=carries(P2, A, B))
+    found = list(IdentityChurn().detect(make_holder(state), policy()))
+    assert [one.detail["change"] for one in found] == ["reissued", "added"]
+    assert len({one.key for one in found}) == 2

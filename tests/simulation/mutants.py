@@ -40,9 +40,8 @@ from lami.core import (
 from lami.core import draft as drafts
 from lami.core.ids import ResourceId
 from lami.core.model import PrincipalState
-from lami.detectors import condition_weakened
+from lami.detectors import condition_weakened, identity_churn
 from lami.detectors.broad_grant import BroadGrant
-from lami.detectors.identity_churn import IdentityChurn
 from lami.drain import Drain
 from lami.reconcile import Reconciler, _Leases
 from lami.routing import Router
@@ -488,7 +487,7 @@ MUTANTS: tuple[Mutant, ...] = (
     # --- what an identity brings ---
     Mutant(
         "what is granted after an identity came counted as brought by it",
-        churn.brought,
+        churn._held_by,
         (("line.made < at", "True"),),
         "none",
         wide=True,
@@ -504,13 +503,8 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "a churn that turns out to be graver not told again",
-        IdentityChurn.detect,
-        (
-            (
-                "places=(told, *SEVERITIES[SEVERITIES.index(severity) : SEVERITIES.index(usual)])",
-                "places=(told,)",
-            ),
-        ),
+        identity_churn._places,
+        (("(told, *SEVERITIES[SEVERITIES.index(severity) : SEVERITIES.index(usual)])", "(told,)"),),
         "reconcile",
         wide=True,
         seed=18,
@@ -666,6 +660,14 @@ MUTANTS: tuple[Mutant, ...] = (
         (("    self.due.add(watches.values())\n", ""),),
         "reconcile",
         seed=27,
+    ),
+    Mutant(
+        "what an app comes with is not remembered",
+        decide_holder._arrived,
+        (("if identities else state", "if False else state"),),
+        "none",
+        wide=True,
+        seed=1636,
     ),
     Mutant(
         "what a holder that is taken tells of is judged as news",

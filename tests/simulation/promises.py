@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from lami.core import definitions, digests
+from lami.core.churn import ARRIVED
 from lami.core.ids import ResourceId
 from lami.core.messages import carried
 from lami.core.model import (
@@ -165,6 +166,7 @@ def _findings(held: Held) -> Iterator[str]:
         state = held.holder(id)
         if state.known and _churned(state):
             expected["identity-churn", id.key] += 1
+        expected["identity-churn", id.key] += bool(list(_came_with(held, id)))
         carries = carried(state, watched)
         given = [one.access for one in real if one.principal in carries]
         if carries:
@@ -249,7 +251,10 @@ def _grave(held: Held) -> Iterator[str]:
         if finding.rule != "identity-churn" or finding.resolved_at is not None:
             continue
         usual = "low" if finding.detail["change"] == "added" else policy.severity(finding.rule)
-        wanted = worst(usual, *_reaches_of(held, held.holder(ResourceId(finding.subject.id))))
+        id = ResourceId(finding.subject.id)
+        state = held.holder(id)
+        born = finding.key.startswith(ARRIVED)
+        wanted = worst(usual, *(_came_with(held, id) if born else _brought(held, state)))
         if finding.severity != wanted:
             yield f"{finding.title} is {finding.severity}, and what came reaches {wanted}"
         for channel in held.world.channels if finding.status == "open" else ():
@@ -258,13 +263,39 @@ def _grave(held: Held) -> Iterator[str]:
                 yield f"{finding.title} is {finding.severity}, and {channel.name} was told {last[0]}"
 
 
-def _reaches_of(held: Held, state: HolderState) -> Iterator[Severity]:
+FIRST_SIGHT = "is seen for the first time"
+
+
+def _brought(held: Held, state: HolderState) -> Iterator[Severity]:
     """How grave each grant is that an identity brought which the baseline does not have."""
     had = {one.identity for one in state.baseline.attached}
-    came = [held.holder(one.identity) for one in state.observed.attached if one.identity not in had]
-    principals = {one.observed.system for one in came}
+    came = [one.identity for one in state.observed.attached if one.identity not in had]
+    return _reaches_of(held, came, state.churned_at)
+
+
+def _came_with(held: Held, id: ResourceId) -> Iterator[Severity]:
+    """How grave each grant is of the identities that an app came with after the baseline, and still has.
+
+    What it came with is what the timeline says of its first sight; it is over once somebody has accepted it.
+    """
+    if id not in held.holders or held.holder(id).kind != "logicApp":
+        return
+    for entry in held.entries[held.holders[id].subject]:
+        finding = held.findings.get(entry.finding)
+        if entry.kind == "accepted" and finding and finding.key.startswith(ARRIVED) and finding.resolved_at:
+            return
+    first = next((e for e in held.entries[held.holders[id].subject] if FIRST_SIGHT in e.text), None)
+    if first is None or first.cause.operation == TAKING:
+        return
+    said = {ResourceId(one) for one in first.after.get("userAssignedIdentities", "").split(", ") if one}
+    came = [one.identity for one in held.holder(id).observed.attached if one.identity in said]
+    yield from _reaches_of(held, came, first.at)
+
+
+def _reaches_of(held: Held, came: Sequence[ResourceId], seen: datetime | None) -> Iterator[Severity]:
+    principals = {held.holder(one).observed.system for one in came}
     for one in held.world.azure.present.assignments.values():
-        made, seen = one.created, state.churned_at
+        made = one.created
         if one.principal in principals and made is not None and seen is not None and made < seen:
             powers = held.principal(one.principal).grants[one.id.key].powers
             reach = held.world.settings.policy.reach(powers, one.access.scope)

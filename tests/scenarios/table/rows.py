@@ -170,6 +170,8 @@ REISSUED = churn("orders", "reissued")
 REMOVED = churn("orders", "removed")
 OWNER_HERE = broad("orders", OWNER, HERE, "critical")
 IDLE = ungranted("orders")
+BORN = App("newcomer", uses=("id-spare",))
+BORN_OWNER = churn("newcomer", "added", "critical")
 GIVEN_OWNER = churn("billing", "added", "critical")
 LEFT_PIPELINE = orphaned("pipeline", CONTRIBUTOR, "rg-claims")
 CARRIED_ACROSS = shared("id-shared")
@@ -483,6 +485,50 @@ TABLE: dict[str, tuple[Scenario, ...]] = {
             (GIVEN_OWNER,),
             2,
         ),
+    ),
+    "A new app comes with an identity that reaches far": (
+        *(
+            Scenario(
+                (*PLAIN, SPARE, Holds("id-spare", name, scope)),
+                (BORN, Passes(6)),
+                (churn("newcomer", "added", severity),),
+                1,
+            )
+            for name, scope, severity in (
+                (OWNER, HERE, "critical"),
+                (CONTRIBUTOR, HERE, "high"),
+                (OWNER, "kv-claims", "medium"),
+            )
+        ),
+        Scenario((*PLAIN, SPARE, SPARE_SENDS), (BORN, Passes(6), Reconciled())),
+        Scenario((*PLAIN, SPARE, SPARE_OWNS, BORN), (Redeployed("newcomer"), Reconciled(), Passes(6))),
+        Scenario((*PLAIN, SPARE, SPARE_OWNS), (untold(BORN), Passes(60), Reconciled()), (BORN_OWNER,), 1),
+        Scenario((*PLAIN, SPARE, SPARE_OWNS), (twice(BORN), Redeployed("newcomer")), (BORN_OWNER,), 1),
+        Scenario(
+            (*PLAIN, SPARE, SPARE_SENDS),
+            (BORN, Granted("id-spare", OWNER, HERE), Redeployed("newcomer")),
+            (broad("id-spare (used by newcomer)", OWNER, HERE, "critical"),),
+            1,
+        ),
+        Scenario(
+            (*PLAIN, SPARE, SPARE_OWNS),
+            (BORN, Accepted("identity-churn"), Redeployed("newcomer"), Reconciled()),
+            (accepted(BORN_OWNER),),
+            1,
+        ),
+        Scenario(
+            (*PLAIN, SPARE, SPARE_OWNS, SPARE_SENDS),
+            (BORN, Revoked("id-spare", OWNER, HERE), Passes(6)),
+            (resolved(BORN_OWNER), missing("id-spare", OWNER, HERE)),
+            2,
+        ),
+        Scenario(
+            (*PLAIN, SPARE, SPARE_OWNS),
+            (BORN, Deleted("newcomer"), Passes(6)),
+            (resolved(BORN_OWNER), churn("newcomer", "removed")),
+            2,
+        ),
+        Scenario((*PLAIN, SPARE, SPARE_OWNS), (BORN, TakenAnew()), (accepted(BORN_OWNER),), 1),
     ),
     "A grant that reaches far": (
         *(
