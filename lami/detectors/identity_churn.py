@@ -66,7 +66,7 @@ def _changed(book: Book, state: HolderState, policy: Policy) -> Iterator[Found]:
         since=state.churned_at,
         telling=f"{told}|{severity}",
         thread=digest(book.subject.key, length=16),
-        places=_places(told, severity, usual),
+        places=_places([told], severity, usual),
         notes=(*_acting(subject.name, reached), *_notes(change, state, stranded, lacking)),
         attack=("T1098",),
         remediation=_remediation(change, book, state, reached, stranded, lacking),
@@ -80,7 +80,7 @@ def _arrived(book: Book, state: HolderState, policy: Policy) -> Iterator[Found]:
         return
     subject, app = naming.subject_of(book), ResourceId(book.subject.id)
     gravest, severity = reached[0].attached, reached[0].severity
-    told = f"{churn.ARRIVED}|{_ids(churn.arrived(state))}"
+    told = sorted(one.attached.identity.key for one in reached)
     yield Found(
         rule=RULE,
         key=f"{churn.ARRIVED}|{','.join(sorted(state.arrived.identities))}",
@@ -90,7 +90,7 @@ def _arrived(book: Book, state: HolderState, policy: Policy) -> Iterator[Found]:
         detail={"change": "added", **({"principalId": gravest.principal} if gravest.principal else {})},
         cause=state.arrived.cause,
         since=state.arrived.at,
-        telling=f"{told}|{severity}",
+        telling=f"{','.join(told)}|{severity}",
         thread=digest(book.subject.key, length=16),
         places=_places(told, severity, "low"),
         notes=_acting(subject.name, reached),
@@ -99,9 +99,9 @@ def _arrived(book: Book, state: HolderState, policy: Policy) -> Iterator[Found]:
     )
 
 
-def _places(told: str, severity: Severity, usual: Severity) -> tuple[str, ...]:
+def _places(told: list[str], severity: Severity, usual: Severity) -> tuple[str, ...]:
     """What is told, and each severity above the usual: one more of them is told anew, one less is not."""
-    return (told, *SEVERITIES[SEVERITIES.index(severity) : SEVERITIES.index(usual)])
+    return (*told, *SEVERITIES[SEVERITIES.index(severity) : SEVERITIES.index(usual)])
 
 
 def _acting(name: str, reached: list[_Reach]) -> tuple[str, ...]:

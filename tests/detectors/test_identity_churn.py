@@ -621,3 +621,21 @@ def test_what_it_came_with_is_told_apart_from_what_changed() -> None:
     found = list(IdentityChurn().detect(make_holder(state), policy()))
     assert [one.detail["change"] for one in found] == ["reissued", "added"]
     assert len({one.key for one in found}) == 2
+
+
+def test_one_more_that_reaches_far_is_told_again_and_one_less_is_not() -> None:
+    """Taking one of two off an app is no news, and the finding stands of the other."""
+    own = make_assignment("writes-too", PRINCIPALS[A], CONTRIBUTOR, WIDE)
+    one = born_with(WRITES)
+    both = replace(
+        one, identities={**one.identities, A.key: IdentityNews(1, PRINCIPALS[A], said(own).grants)}
+    )
+    left = replace(both, observed=carries("", B), baseline=carries("", B))
+    book, alerts = make_holder(), []
+    for number, state in enumerate((one, both, left)):
+        book = replace(book, state=state)
+        settled = settle(book, IdentityChurn().detect(book, policy()), {}, policy(), number + 1, at(number))
+        book = replace(book, findings=settled.findings)
+        alerts.append(len(settled.told))
+        assert len(settled.findings) == 1
+    assert alerts == [1, 1, 0]

@@ -504,7 +504,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a churn that turns out to be graver not told again",
         identity_churn._places,
-        (("(told, *SEVERITIES[SEVERITIES.index(severity) : SEVERITIES.index(usual)])", "(told,)"),),
+        (("*SEVERITIES[SEVERITIES.index(severity) : SEVERITIES.index(usual)]", ""),),
         "reconcile",
         wide=True,
         seed=18,
