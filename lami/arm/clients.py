@@ -46,6 +46,7 @@ PAGE_OF_RUNS = 100
 ONCE: Mapping[str, Any] = {"retry_total": 0, "read_timeout": 5.0}
 """Options of a read that is worth one short try: what it shows can be had another time."""
 
+_BRIEFLY: Mapping[str, Any] = {"retry_total": 0, "connection_timeout": 2.0, "read_timeout": 3.0}
 _NONE: Mapping[str, Any] = {}
 
 _ADDRESS = re.compile(r"https?://[^\s{}]+")
@@ -138,11 +139,7 @@ class Clients:
 
     def subscription(self, id: str) -> Json:
         """One subscription as plain JSON, asked for once and briefly: nothing hangs on its name."""
-        url = self._plain.format_url("/" + _path(ResourceId(f"/subscriptions/{id}")))
-        request = HttpRequest("GET", url, params={"api-version": SUBSCRIPTIONS_VERSION})
-        return _body(
-            self._plain.send_request(request, retry_total=0, connection_timeout=2.0, read_timeout=3.0)
-        )
+        return self.resource(ResourceId(f"/subscriptions/{id}"), SUBSCRIPTIONS_VERSION, _BRIEFLY)
 
     def close(self) -> None:
         """Let go of the connections, which all clients share."""
@@ -150,7 +147,11 @@ class Clients:
 
     def _get(self, url: str, options: Mapping[str, Any], params: Mapping[str, str] | None = None) -> Json:
         request = HttpRequest("GET", self._plain.format_url(url), params=params)
-        return _body(self._plain.send_request(request, **options))
+        response = self._plain.send_request(request, **options)
+        if response.status_code != 200:
+            raise HttpResponseError(response=response)
+        body: Json = response.json()
+        return body
 
     def _logic_of(self, subscription: str) -> LogicManagementClient:
         """The client of one subscription; its package is imported on first need: it takes 0.2 s."""
@@ -170,13 +171,6 @@ class _Nobody:
     def get_token(self, *scopes: str, **options: object) -> AccessToken:
         """Give no token to anybody."""
         return AccessToken("", 0)
-
-
-def _body(response: HttpResponse) -> Json:
-    if response.status_code != 200:
-        raise HttpResponseError(response=response)
-    body: Json = response.json()
-    return body
 
 
 def _stamp(time: datetime) -> str:
