@@ -60,7 +60,11 @@ _HEADERS: Mapping[str, str] = {
 _FROM_A_SECRET = ("basic ", "sharedkey ", "sharedkeylite ", "sharedaccesssignature ")
 """Schemes of an Authorization header that are made of a secret, whatever expression makes them."""
 
-CREDENTIALS: Mapping[str, tuple[tuple[str, str], ...]] = {
+MANAGED = "managedserviceidentity"
+"""The type of authentication by a managed identity."""
+Credentials = Mapping[str, tuple[tuple[str, str], ...]]
+"""By authentication type: the properties that may have the secret, and what it is."""
+CREDENTIALS: Credentials = {
     "basic": (("password", "a password (Basic)"),),
     "clientcertificate": (("pfx", "a client certificate (ClientCertificate)"),),
     "activedirectoryoauth": (
@@ -119,29 +123,49 @@ def read_operation(operation: Operation, reading: Reading) -> None:
 
 
 def _read_authentication(where: str, request: Json, given: object, reading: Reading) -> None:
-    parameter = parameter_of(given)
-    if parameter in reading.secure:
-        reading.add("secret", where, f"authentication kept secret, from parameter {shown(parameter)}")
-        return
-    block = obj(reading.values.get(parameter) if parameter else given)
+    block = block_of(where, given, reading)
     said = reading.resolved(block.get("type"))
     kind = word(said)
-    if kind == "managedserviceidentity":
-        identity = block.get("identity")
-        refer(where, "" if identity is None else reading.resolved(identity), reading)
-    elif kind in CREDENTIALS:
-        known = CREDENTIALS[kind]
-        name, what = next(((name, what) for name, what in known if block.get(name)), known[0])
-        reading.add("secret", where, what + reading.source(block.get(name)))
-    elif kind not in ("", "none"):
+    if not read_block(where, block, CREDENTIALS, reading):
         named = f" {said}" if said and _TYPE.fullmatch(said) else ""
         reading.odd(f"{where} has an unknown authentication type{named}")
-    if kind in ("managedserviceidentity", "activedirectoryoauth"):
-        default = _DEFAULT_AUDIENCE if kind == "managedserviceidentity" else ""
+    if kind in (MANAGED, "activedirectoryoauth"):
+        default = _DEFAULT_AUDIENCE if kind == MANAGED else ""
         _read_audience(where, request, block.get("audience"), default, reading)
 
 
-def refer(where: str, identity: str | None, reading: Reading) -> None:
+def block_of(where: str, given: object, reading: Reading) -> Json:
+    """The block that says how something authenticates, which may be a parameter's.
+
+    Empty where there is none, and where the parameter is kept secret, which is noted.
+    """
+    parameter = parameter_of(given)
+    if parameter in reading.secure:
+        reading.add("secret", where, f"authentication kept secret, from parameter {shown(parameter)}")
+        return {}
+    return obj(reading.values.get(parameter) if parameter else given)
+
+
+def read_block(where: str, block: Json, credentials: Credentials, reading: Reading) -> bool:
+    """Note by which managed identity or secret a block authenticates; whether its type is known."""
+    kind = word(reading.resolved(block.get("type")))
+    if kind == MANAGED:
+        _refer_in(where, block, reading)
+        return True
+    if kind in credentials:
+        known = credentials[kind]
+        name, what = next(((name, what) for name, what in known if block.get(name)), known[0])
+        reading.add("secret", where, what + reading.source(block.get(name)))
+        return True
+    return kind in ("", "none")
+
+
+def _refer_in(where: str, block: Json, reading: Reading) -> None:
+    identity = block.get("identity")
+    _refer(where, "" if identity is None else reading.resolved(identity), reading)
+
+
+def _refer(where: str, identity: str | None, reading: Reading) -> None:
     """Note that a managed identity is referred to; one that cannot be made out is passed over."""
     if identity is None:
         return
@@ -223,8 +247,7 @@ def read_connection(name: str, connection: Json, reading: Reading) -> None:
     """How a connection of a managed connector of a Consumption app authenticates."""
     where = f"connection {shown(name)}"
     block = obj(obj(connection.get("connectionProperties")).get("authentication"))
-    if word(block.get("type")) == "managedserviceidentity":
-        identity = block.get("identity")
-        refer(where, "" if identity is None else reading.resolved(identity), reading)
+    if word(block.get("type")) == MANAGED:
+        _refer_in(where, block, reading)
     elif api_of(connection) in _KEYLESS_CONNECTORS:
         reading.add("connector", where, f"the connector {api_of(connection)} without the managed identity")

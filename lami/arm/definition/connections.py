@@ -11,23 +11,31 @@ connections with managed identities", and the reference of each built-in connect
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 
-from lami.arm.definition.authentication import CREDENTIALS, read_address, refer
-from lami.arm.definition.reading import Json, Reading, obj, parameter_of, shown, word
+from lami.arm.definition.authentication import (
+    CREDENTIALS,
+    MANAGED,
+    Credentials,
+    block_of,
+    read_address,
+    read_block,
+)
+from lami.arm.definition.reading import Json, Reading, obj, shown, word
 
 DEEPEST = 6
 """How deep a connection is read; those of knowledge hubs authenticate three deep."""
 
 _AUTHENTICATION = frozenset({"authentication", "authprovider"})
 
-_KEYS: Mapping[str, tuple[tuple[str, str], ...]] = {
+_KEYS: Credentials = {
     **CREDENTIALS,
     "raw": (("parameter", "a connection key (Raw)"), ("value", "a key (Raw)")),
     "key": (("key", "a key (Key)"),),
     "querystring": (("value", "a key in its address (QueryString)"),),
 }
 """By authentication type of a connection: the property with the secret, and what it is."""
+
+_READ = frozenset({"type", "identity", *(name for known in _KEYS.values() for name, _ in known)})
 
 _VALUES: tuple[tuple[str, str], ...] = (
     ("connectionstring", "a connection string"),
@@ -76,25 +84,13 @@ def _read_one(where: str, connection: Json, reading: Reading) -> None:
                 _read_authentication(where, value, reading)
             elif isinstance(value, dict):
                 waiting.append((depth + 1, value))
-            elif chosen != "managedserviceidentity":
+            elif chosen != MANAGED:
                 _read_value(where, name, value, reading)
 
 
 def _read_authentication(where: str, given: object, reading: Reading) -> None:
-    parameter = parameter_of(given)
-    if parameter in reading.secure:
-        reading.add("secret", where, f"authentication kept secret, from parameter {shown(parameter)}")
-        return
-    block = obj(reading.values.get(parameter) if parameter else given)
-    kind = word(reading.resolved(_at(block, "type")))
-    if kind == "managedserviceidentity":
-        identity = _at(block, "identity")
-        refer(where, "" if identity is None else reading.resolved(identity), reading)
-    elif kind in _KEYS:
-        known = _KEYS[kind]
-        name, what = next(((name, what) for name, what in known if _at(block, name)), known[0])
-        reading.add("secret", where, what + reading.source(_at(block, name)))
-    elif kind not in ("", "none"):
+    block = _uncapitalised(block_of(where, given, reading))
+    if not read_block(where, block, _KEYS, reading):
         reading.odd(f"{where} has an unknown authentication type")
 
 
@@ -111,7 +107,14 @@ def _read_value(where: str, name: str, value: object, reading: Reading) -> None:
         read_address(where, {"uri": value}, reading)
 
 
+def _uncapitalised(block: Json) -> Json:
+    """What is read of a block, by names with a small letter: built-in connectors write a capital one.
+
+    Not the whole block: a parameter may be large, and be many connections' authentication.
+    """
+    return {name: _at(block, name) for name in _READ}
+
+
 def _at(block: Json, name: str) -> object:
-    """A property, whose name built-in connectors write with a capital letter."""
     value = block.get(name)
     return block.get(name[:1].upper() + name[1:]) if value is None else value
