@@ -49,6 +49,13 @@ def take(own: World, reason: str = "") -> list[Progress]:
     return seen
 
 
+def begun(own: World) -> None:
+    """An app that nobody gave files, the baseline taken of it, and lami told of what happens."""
+    own.azure.estate.put(site(own))
+    take(own)
+    own.subscribe()
+
+
 def reconciled(own: World) -> int:
     """Reconcile; how many subjects differed."""
     return reconcile_now(own.lami, lambda progress: None).differing
@@ -86,9 +93,7 @@ def test_what_a_deployment_brings_is_told(tmp_path: Path, of: object) -> None:
 def test_what_the_designer_saves_is_told(tmp_path: Path) -> None:
     """Its event is of the files: the app's own time of change is as it was, and no look is doubted for it."""
     with world(tmp_path) as own:
-        own.azure.estate.put(site(own))
-        take(own)
-        own.subscribe()
+        begun(own)
         own.azure.estate.deploy(site(own), CARELESS_FILES)
         own.settled()
         assert [finding.rule for finding in standing(own)] == FAULTS
@@ -138,9 +143,7 @@ def test_reconcile_finds_what_no_event_told(tmp_path: Path) -> None:
 def test_an_app_that_does_not_answer_loses_nothing(tmp_path: Path) -> None:
     """Its identity is judged as ever; what its workflows showed stays until they show otherwise."""
     with world(tmp_path) as own:
-        own.azure.estate.put(site(own))
-        take(own)
-        own.subscribe()
+        begun(own)
         deploy(own, site(own), CARELESS_FILES)
         own.azure.teams.cards.clear()
         down(own.azure)
@@ -157,9 +160,7 @@ def test_an_app_that_does_not_answer_loses_nothing(tmp_path: Path) -> None:
 def test_one_workflow_that_cannot_be_read_keeps_all(tmp_path: Path) -> None:
     """Of the others nothing is concluded either, until all can be read."""
     with world(tmp_path) as own:
-        own.azure.estate.put(site(own))
-        take(own)
-        own.subscribe()
+        begun(own)
         deploy(own, site(own), CARELESS_FILES)
         before = standing(own)
         own.azure.faults.add(Fault(path="*/workflows/send", status=500))
@@ -206,9 +207,7 @@ def test_the_identities_that_connections_refer_to(tmp_path: Path) -> None:
     with world(tmp_path) as own:
         identity = resource_id(own.azure.subscription, GROUP, IDENTITY, "id-claims")
         own.azure.estate.put(identity)
-        own.azure.estate.put(site(own))
-        take(own)
-        own.subscribe()
+        begun(own)
         block = {"type": "ManagedServiceIdentity", "identity": identity}
         connections = {"managedApiConnections": {"sql": {"authentication": block}}}
         deploy(own, site(own), {**PLAIN_FILES, "connections.json": connections})
@@ -227,9 +226,7 @@ def test_the_identities_that_connections_refer_to(tmp_path: Path) -> None:
 def test_a_site_that_is_no_logic_app_any_longer_shows_nothing(tmp_path: Path) -> None:
     """What it showed is resolved with it."""
     with world(tmp_path) as own:
-        own.azure.estate.put(site(own))
-        take(own)
-        own.subscribe()
+        begun(own)
         deploy(own, site(own), CARELESS_FILES)
         own.azure.estate.put(site(own), kind="functionapp")
         own.settled()
@@ -269,9 +266,7 @@ def test_no_secret_is_kept_shown_or_sent(tmp_path: Path, caplog: pytest.LogCaptu
         "more/workflow.json": {"definition": definition(A=http(headers={"api-key": "@parameters('p')"}))},
     }
     with world(tmp_path) as own:
-        own.azure.estate.put(site(own))
-        take(own)
-        own.subscribe()
+        begun(own)
         deploy(own, site(own), files)
         found = standing(own)
         assert len(next(f for f in found if f.rule == "secret-authentication").places) >= 15

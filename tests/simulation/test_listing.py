@@ -4,7 +4,7 @@ given up. Else the delete finds nobody, and what is gone is held for good.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 
 import pytest
@@ -99,25 +99,22 @@ def left_out(rule: Mutant, leave_out: bool) -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize("leave_out", [False, True], ids=["the rule", "left out"])
-def test_a_grant_taken_while_it_was_listed_is_not_held(leave_out: bool) -> None:
-    """The second listing, after the index row, no longer shows it; without that it would be held for good."""
-    world = World(1)
-    world.azure.sleep(600)
-    world.take()
-    with left_out(AFTER, leave_out):
-        stalled_between_listing_and_index(world)
-        world.settle()
-    assert bool(world.violations()) == leave_out
+STORIES = (
+    pytest.param(AFTER, stalled_between_listing_and_index, id="a grant taken while it was listed"),
+    pytest.param(
+        ASKED_ONCE, stalled_between_index_and_look, id="a delete that found nobody, who was learnt of"
+    ),
+)
 
 
 @pytest.mark.parametrize("leave_out", [False, True], ids=["the rule", "left out"])
-def test_a_delete_that_found_nobody_finds_who_was_learnt_of_meanwhile(leave_out: bool) -> None:
-    """It was ignored as of an assignment nobody ever saw, which another worker had seen by then."""
+@pytest.mark.parametrize(("rule", "story"), STORIES)
+def test_what_is_gone_is_not_held(rule: Mutant, story: Callable[[World], None], leave_out: bool) -> None:
+    """Though a worker stood still meanwhile; without the rule it would be held for good."""
     world = World(1)
     world.azure.sleep(600)
     world.take()
-    with left_out(ASKED_ONCE, leave_out):
-        stalled_between_index_and_look(world)
+    with left_out(rule, leave_out):
+        story(world)
         world.settle()
     assert bool(world.violations()) == leave_out
