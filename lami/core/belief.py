@@ -130,4 +130,8 @@ def _patient(memory: Memory, told: Told | None, now: datetime, patience: timedel
 
 def latest(*times: datetime | None) -> datetime | None:
     """The latest of those times that are known."""
-    return max(filter(None, times), default=None)
+    newest = None
+    for time in times:
+        if time is not None and (newest is None or time > newest):
+            newest = time
+    return newest

@@ -184,7 +184,7 @@ def _access(
             continue
         if isinstance(reply, Unknown):
             unread = unread or reply.reason
-        elif Supply(one.access for one in reply).has(term.access):
+        elif Supply([one.access for one in reply]).has(term.access):
             return need("ok", f"{name} has {what}", principal)
     if unread:
         return need("unknown", f"whether {name} has {what} is not known: {unread}")

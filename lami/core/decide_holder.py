@@ -29,13 +29,12 @@ from msgspec.structs import replace
 
 from lami.core import belief, churn, naming, persisting, posture, sharing, terms, ungranted
 from lami.core.draft import Draft, Rules
-from lami.core.ids import ResourceId, is_standard
+from lami.core.ids import ResourceId, is_standard, type_of
 from lami.core.messages import carried, holder_subject
 from lami.core.model import (
     Absent,
     Acceptance,
     Arrived,
-    Attached,
     Book,
     Carried,
     Decision,
@@ -98,9 +97,12 @@ def decide_holder(
         # An event is of the app, and says nothing of its grants.
         draft.looked = not isinstance(stimulus, Told)
         after = _see(after, stimulus, look, draft)
-    after = _failing(_missing(_turns(state, after, draft), draft), failed_runs)
-    after = ungranted.judged(after, rules.watched, stimulus.cause, now)
-    return draft.seal(sharing.judged(after, stimulus.cause, now))
+    carries = carried(after, rules.watched)
+    after = _turns(state, after, carries, draft)
+    said = [after.granted[principal] for principal in carries]
+    after = _failing(_missing(after, said, draft), failed_runs)
+    after = ungranted.judged(after, said, draft.cause, now)
+    return draft.seal(sharing.judged(after, draft.cause, now))
 
 
 # --- looks -----------------------------------------------------------------------------------------
@@ -111,10 +113,11 @@ def _see(
 ) -> HolderState:
     told = _told(stimulus, draft)
     memory = belief.Memory(state.newest, state.seen, state.gone_at, state.present)
-    shown = look.state.changed or look.state.created if isinstance(look, Present) else None
+    has, shown = Carried(), None
     patience = draft.rules.patience
     if isinstance(look, Present):
-        news = not state.present or _identities(look.state) != state.observed
+        has, shown = _identities(look.state), look.state.changed or look.state.created
+        news = not state.present or has != state.observed
         news = news or look.state.created != state.created
         news = news or look.state.definition not in (None, state.posture.shown)
         shed = look.state.system in state.granted and look.state.system != state.observed.system
@@ -135,7 +138,7 @@ def _see(
     if isinstance(look, Absent):
         after = _gone(state, stimulus, draft, newest)
     else:
-        after = _shown(state, stimulus, look.state, draft, newest, shown)
+        after = _shown(state, stimulus, look.state, has, draft, newest, shown)
     if draft.book.version == 0 or _digested(after) != _digested(state):
         subscription = ResourceId(draft.book.subject.id).subscription
         draft.observed.add(subscription)
@@ -186,10 +189,14 @@ def _shown(
     state: HolderState,
     stimulus: Stimulus,
     shown: IdentityHolder,
+    has: Carried,
     draft: Draft,
     newest: datetime | None,
     at: datetime | None,
 ) -> HolderState:
+    policy = draft.rules.policy
+    # The name of a tag may be written in any case.
+    tags = {name.lower(): value for name, value in shown.tags.items()}
     after = replace(
         state,
         kind=shown.kind,
@@ -199,12 +206,12 @@ def _shown(
         seen=belief.latest(state.seen, at),
         created=shown.created,
         gone_at=None,
-        owner=_tag(shown, draft.rules.policy.owner_tag),
-        environment=_tag(shown, draft.rules.policy.environment_tag),
+        owner=tags.get(policy.owner_tag.lower(), ""),
+        environment=tags.get(policy.environment_tag.lower(), ""),
         oddity=shown.oddity,
         # A principal that was carried before is there again; what is new was never heard of.
         systems=state.systems + (bool(shown.system) and shown.system not in state.granted),
-        observed=_identities(shown),
+        observed=has,
     )
     after = posture.looked_at(state, after, shown.definition, draft.cause, draft.now)
     if not state.known:
@@ -262,15 +269,10 @@ def _some(parts: tuple[Part, ...]) -> str:
     return naming.listed((*map(posture.words, parts[:5]), *more))
 
 
-def _tag(shown: IdentityHolder, name: str) -> str:
-    """What a tag says, whose name may be written in any case; empty where there is none."""
-    return next((value for key, value in shown.tags.items() if key.lower() == name.lower()), "")
-
-
 def _touched(stimulus: Stimulus, draft: Draft, outcome: str) -> None:
     """An event leaves its line even where it changes nothing: who touched the app, and that it held."""
     if isinstance(stimulus, Told):
-        verb = stimulus.change.operation.removeprefix(f"{ResourceId(draft.book.subject.id).type}/")
+        verb = stimulus.change.operation.removeprefix(f"{type_of(draft.book.subject.key)}/")
         draft.say("observed", f"{draft.name} {_VERBS.get(verb, f'was told of ({verb})')}; {outcome}")
 
 
@@ -288,8 +290,7 @@ def _of_files(stimulus: Stimulus) -> bool:
 
 
 def _identities(shown: IdentityHolder) -> Carried:
-    attached = sorted(shown.attached, key=lambda a: a.identity.key)
-    return Carried(shown.system, tuple(Attached(a.identity, a.principal) for a in attached))
+    return Carried(shown.system, tuple(sorted(shown.attached, key=lambda one: one.identity.key)))
 
 
 def _words(held: Carried) -> Mapping[str, str]:
@@ -409,12 +410,11 @@ def _baselined(state: HolderState) -> HolderState:
 # --- what follows ----------------------------------------------------------------------------------
 
 
-def _turns(before: HolderState, state: HolderState, draft: Draft) -> HolderState:
+def _turns(before: HolderState, state: HolderState, carries: tuple[str, ...], draft: Draft) -> HolderState:
     """Tell whoever was taken up or shed, and remember when and why the identities last changed."""
-    carries = carried(state, draft.rules.watched)
     changed = before.observed != state.observed
     if changed:
-        _tell_turned(before, state, draft)
+        _tell_turned(before, state, carries, draft)
         _tell_users(state, draft)
     if state.environment != before.environment and before.known:
         _tell_identities((each.identity for each in state.observed.attached), draft)
@@ -428,9 +428,8 @@ def _turns(before: HolderState, state: HolderState, draft: Draft) -> HolderState
     return replace(state, granted=granted) if taken_up else state
 
 
-def _tell_turned(before: HolderState, state: HolderState, draft: Draft) -> None:
-    watched = draft.rules.watched
-    for principal in sorted({*carried(before, watched)} ^ {*carried(state, watched)}):
+def _tell_turned(before: HolderState, state: HolderState, carries: tuple[str, ...], draft: Draft) -> None:
+    for principal in sorted({*carried(before, draft.rules.watched)} ^ {*carries}):
         draft.tell("carries", Subject("principal", principal))
     was = {a.identity.key: a.identity for a in before.observed.attached}
     now = {a.identity.key: a.identity for a in state.observed.attached}
@@ -444,23 +443,22 @@ def _tell_identities(identities: Iterable[ResourceId], draft: Draft) -> None:
             draft.tell("attached", holder_subject(identity))
 
 
-def _missing(state: HolderState, draft: Draft) -> HolderState:
-    """Note since when and because of what each expected access is missing, or that it is not."""
-    present = carried(state, draft.rules.watched)
-    said = [state.granted[principal] for principal in present]
+def _missing(state: HolderState, said: list[Granted], draft: Draft) -> HolderState:
+    """Note since when and because of what each expected access is missing, or that it is not.
+
+    `said` is what each principal that the holder carries last said.
+    """
     # One that has not been heard may be granted anything: what its predecessor lacked says nothing of it.
-    heard = bool(said) and all(granted.version > 0 for granted in said)
-    given = terms.Supply(line.access for granted in said for line in granted.grants)
-    after = {}
+    heard = bool(said) and 0 not in [granted.version for granted in said]
+    given = terms.Supply([line.access for granted in said for line in granted.grants])
+    turned = {}
     for key, term in state.terms.items():
         missing = heard and term.expected and not given.has(term.access)
         if missing and term.missing_since is None:
-            after[key] = replace(term, missing_since=draft.now, missing_cause=draft.cause)
+            turned[key] = replace(term, missing_since=draft.now, missing_cause=draft.cause)
         elif not missing and term.missing_since is not None:
-            after[key] = replace(term, missing_since=None, missing_cause=None)
-        else:
-            after[key] = term
-    return state if after == state.terms else replace(state, terms=after)
+            turned[key] = replace(term, missing_since=None, missing_cause=None)
+    return replace(state, terms={**state.terms, **turned}) if turned else state
 
 
 def _failing(state: HolderState, counted: FailedRuns | None) -> HolderState:
@@ -472,7 +470,8 @@ def _failing(state: HolderState, counted: FailedRuns | None) -> HolderState:
 
 def missing_since(state: HolderState) -> datetime | None:
     """Since when the holder has lacked something that is missing now; None where nothing is."""
-    return min((term.missing_since for term in state.terms.values() if term.missing_since), default=None)
+    missing = [term.missing_since for term in state.terms.values() if term.missing_since]
+    return min(missing) if missing else None
 
 
 def _term_words(term: Term, principal: str) -> Mapping[str, str]:

@@ -436,7 +436,7 @@ def _fold(state: PrincipalState, everything: bool, draft: Draft) -> PrincipalSta
 def _held(state: PrincipalState, draft: Draft) -> set[str]:
     """The access that a detector objects to, whomever the policy watches."""
     book, policy = replace(draft.book, state=state), replace(draft.rules.policy, watch_principals="all")
-    return {found.holds for detector in draft.rules.detectors for found in detector.detect(book, policy)}
+    return {found.holds for found in draft.rules.drift(book, policy)}
 
 
 def _spread(

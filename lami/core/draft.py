@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from typing import get_args
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -23,6 +24,7 @@ from lami.core.model import (
     Entry,
     EntryKind,
     Finding,
+    Found,
     MessageKind,
     Owed,
     OwedAlert,
@@ -30,6 +32,7 @@ from lami.core.model import (
     OwedLook,
     OwedMessage,
     Subject,
+    SubjectKind,
     SubjectState,
 )
 from lami.core.naming import subject_of
@@ -47,13 +50,23 @@ _LAST = datetime.max.replace(tzinfo=UTC) - MARGIN
 """The latest deadline that has an after; "for ever" is written as the year 9999."""
 
 
-class Rules(Struct, frozen=True):
+class Rules(Struct, frozen=True, dict=True):
     """What decisions go by: policy, detectors, the subscriptions watched, and how long a look is doubted."""
 
     policy: Policy
     detectors: tuple[Detector, ...]
     watched: frozenset[str]
     patience: timedelta
+
+    @cached_property
+    def judging(self) -> Mapping[SubjectKind, tuple[Detector, ...]]:
+        """The detectors that are asked of each kind of book."""
+        kinds = get_args(SubjectKind)
+        return {kind: tuple(one for one in self.detectors if one.judges == kind) for kind in kinds}
+
+    def drift(self, book: Book, policy: Policy) -> list[Found]:
+        """All that the detectors object to in a book."""
+        return [found for one in self.judging[book.subject.kind] for found in one.detect(book, policy)]
 
 
 class _Line(Struct, frozen=True):
@@ -64,7 +77,7 @@ class _Line(Struct, frozen=True):
     finding: str = ""
 
 
-class Draft(Struct, dict=True):
+class Draft(Struct):
     """One step on one book because of one cause."""
 
     book: Book
@@ -77,14 +90,17 @@ class Draft(Struct, dict=True):
     looked: bool = False
     acceptances: dict[str, Acceptance] = field(default_factory=dict)
     observed: set[str] = field(default_factory=set)
+    _name: str = ""
     _lines: list[_Line] = field(default_factory=list)
     _messages: dict[tuple[MessageKind, str, str, str], OwedMessage] = field(default_factory=dict)
     _looks: list[OwedLook] = field(default_factory=list)
 
-    @cached_property
+    @property
     def name(self) -> str:
         """Whom the book is about, as it was when the step began."""
-        return subject_of(self.book).name
+        if not self._name:
+            self._name = subject_of(self.book).name
+        return self._name
 
     def say(
         self,
@@ -154,8 +170,10 @@ class Draft(Struct, dict=True):
     def seal(self, state: SubjectState) -> Decision:
         """Settle the findings of the book with this state, and make the decision of all that was said."""
         book = replace(self.book, state=state, version=self.book.version + 1)
-        founds = [f for d in self.rules.detectors for f in d.detect(book, self.rules.policy)]
         policy = self.rules.policy
+        founds = self.rules.drift(book, policy)
+        if not founds and not self.book.findings:
+            return self._made(book, self.book.findings)
         settled = settle(self.book, founds, self.acceptances, policy, book.version, self.now, self.looked)
         self._wait(settled)
         self._report(settled)
@@ -183,13 +201,14 @@ class Draft(Struct, dict=True):
         opened: tuple[str, ...] = (),
     ) -> Decision:
         entries, chain = self._entries(book)
-        index = OwedIndex(bool(entries), indexed, self._digested())
+        digests = self._digested()
+        indexes = bool(entries or indexed or digests)
         owed = Owed(
             id=f"{book.version:012d}",
             cause=self.cause,
             alerts=alerts,
             messages=tuple(self._messages.values()),
-            index=index if index != OwedIndex() else None,
+            index=OwedIndex(bool(entries), indexed, digests) if indexes else None,
             looks=tuple(dict.fromkeys(self._looks)),
         )
         owes = bool(owed.alerts or owed.messages or owed.index or owed.looks)
@@ -289,4 +308,4 @@ def _after(deadline: datetime) -> datetime:
 
 
 def _filled(values: Mapping[str, str] | None) -> Mapping[str, str]:
-    return {name: value for name, value in (values or {}).items() if value}
+    return {name: value for name, value in values.items() if value} if values else {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -10,7 +10,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from lami.core.ids import digest
-from lami.core.model import Acceptance, Book, Finding, Found, Status, Subject, Suppression
+from lami.core.model import Acceptance, Book, Finding, Found, Status, Subject, SubjectKind, Suppression
 from lami.core.policy import Policy, PolicyException
 
 
@@ -22,7 +22,12 @@ class Detector(Protocol):
         """The rule's name, as policy, API and runbook spell it."""
         ...
 
-    def detect(self, book: Book, policy: Policy) -> Iterator[Found]:
+    @property
+    def judges(self) -> SubjectKind:
+        """Whose books it is asked of: in all others it finds nothing."""
+        ...
+
+    def detect(self, book: Book, policy: Policy) -> Iterable[Found]:
         """The drift between the book's baseline and what was observed that this rule objects to."""
         ...
 

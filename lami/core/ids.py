@@ -91,11 +91,7 @@ class ResourceId:
     @property
     def type(self) -> str:
         """The resource type in lower case, as `microsoft.web/sites/slots`; empty for what is no resource."""
-        _, found, tail = self.key.rpartition("/providers/")
-        if not found:
-            return ""
-        namespace, *pairs = tail.split("/")
-        return "/".join([namespace, *pairs[0::2]])
+        return type_of(self.key)
 
     @property
     def scope(self) -> ResourceId:
@@ -151,6 +147,15 @@ class ResourceId:
 
     def _after(self, prefix: str) -> str:
         return self.key[len(prefix) :].split("/", 1)[0] if self.key.startswith(prefix) else ""
+
+
+def type_of(key: str) -> str:
+    """The resource type of an id that is in lower case; empty for what is no resource."""
+    _, found, tail = key.rpartition("/providers/")
+    if not found:
+        return ""
+    namespace, *pairs = tail.split("/")
+    return "/".join([namespace, *pairs[0::2]])
 
 
 def guid(text: str) -> str:

@@ -59,12 +59,12 @@ def own_roles(state: PrincipalState, principal: str) -> dict[str, tuple[str, boo
 
     Its name, whether a holder carries it or did, and what it is granted of the role.
     """
-    held: dict[str, list[Access]] = {}
-    for _, grant in sorted(state.grants.items()):
-        if grant.present and grant.custom:
-            held.setdefault(grant.access.role, []).append(grant.access)
-    if not held:
+    of_custom = [(key, grant) for key, grant in state.grants.items() if grant.custom and grant.present]
+    if not of_custom:
         return {}
+    held: dict[str, list[Access]] = {}
+    for _, grant in sorted(of_custom):
+        held.setdefault(grant.access.role, []).append(grant.access)
     name, carried_ever = principal_name(principal, state), bool(state.carriers)
     return {role: (name, carried_ever, tuple(accesses)) for role, accesses in held.items()}
 
@@ -80,6 +80,8 @@ def carried(state: HolderState, watched: frozenset[str]) -> tuple[str, ...]:
 
 def principals(held: Carried, watched: frozenset[str]) -> tuple[str, ...]:
     """The principals that a holder with these identities carries, sorted."""
+    if not held.attached:
+        return (held.system,) if held.system else ()
     own = {held.system} | {a.principal for a in held.attached if a.identity.subscription not in watched}
     return tuple(sorted(own - {""}))
 

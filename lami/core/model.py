@@ -204,7 +204,7 @@ class IdentityHolder(Struct, frozen=True):
 SubjectKind = Literal["holder", "principal", "role", "lami"]
 
 
-class Subject(Struct, frozen=True):
+class Subject(Struct, frozen=True, dict=True):
     """What a book is about. `id` is a holder's resource id, or a principal's or role's GUID.
 
     Compared by kind and `key`, so that a holder's id is found in any casing.
@@ -230,10 +230,15 @@ class Subject(Struct, frozen=True):
         """By kind, then by key."""
         return (self.kind, self.key) < (other.kind, other.key)
 
-    @property
+    @cached_property
     def partition(self) -> str:
         """The partition of the table that is this subject's book."""
         return f"{self.kind}|{digest(self.key) if self.kind == 'holder' else self.key}"
+
+    @cached_property
+    def mark(self) -> str:
+        """A short name of it that stands in the ids of its entries."""
+        return digest(self.kind, self.key, length=12)
 
 
 ITSELF = Actor("lami", "lami", "lami")

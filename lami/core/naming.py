@@ -5,33 +5,50 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from lami.core.ids import ResourceId
-from lami.core.model import Access, Book, FindingSubject, HolderState, LamiState, PrincipalState, RoleState
+from lami.core.model import (
+    Access,
+    Book,
+    Carrier,
+    FindingSubject,
+    HolderState,
+    LamiState,
+    PrincipalState,
+    RoleState,
+)
 
 
 def subject_of(book: Book) -> FindingSubject:
     """Whom the book is about, as its findings and entries name it."""
     state, subject = book.state, book.subject
     if isinstance(state, HolderState):
-        return FindingSubject(state.kind, subject.id, holder_name(ResourceId(subject.id)), state.owner)
+        return FindingSubject(state.kind, subject.id, _holder_name(subject.id), state.owner)
     if isinstance(state, RoleState):
         return FindingSubject("role", subject.id, state.name or f"role {subject.id[:8]}")
     if isinstance(state, LamiState):
         return FindingSubject("lami", subject.id, "lami")
-    return FindingSubject("principal", subject.key, principal_name(book.subject.key, state), owner(state))
+    carriers = _carriers(state)
+    name = few(_names(carriers)) if carriers else _unnamed(subject.key, state)
+    return FindingSubject("principal", subject.key, name, _owners(carriers))
 
 
 def principal_name(principal: str, state: PrincipalState) -> str:
     """The logic apps or identities that carry a principal, or carried it; else its type and short id."""
-    names = carrier_names(state)
-    if names:
-        return few(names)
+    return few(carrier_names(state)) or _unnamed(principal, state)
+
+
+def _unnamed(principal: str, state: PrincipalState) -> str:
     return f"{state.type or 'principal'} {short(principal)}"
 
 
 def holder_name(id: ResourceId) -> str:
     """A holder's short name; a slot's is `app/slot`."""
-    *_, app, kind, name = ("", "", *id.text.rsplit("/", 3))
-    return f"{app}/{name}" if kind.lower() == "slots" else id.name
+    return _holder_name(id.text)
+
+
+def _holder_name(id: str) -> str:
+    above, _, name = id.rstrip("/").rpartition("/")
+    app, _, kind = above.rpartition("/")
+    return f"{app.rpartition('/')[2]}/{name}" if kind.lower() == "slots" else name or "/"
 
 
 def carrier_names(state: PrincipalState) -> tuple[str, ...]:
@@ -39,17 +56,21 @@ def carrier_names(state: PrincipalState) -> tuple[str, ...]:
 
     A user-assigned identity's comes with the apps that use it.
     """
-    present = [c for c in state.carriers.values() if c.carries]
-    chosen = present or list(state.carriers.values())
-    return tuple(
-        sorted(holder_name(c.holder) + (f" (used by {', '.join(c.apps)})" if c.apps else "") for c in chosen)
-    )
+    return _names(_carriers(state))
 
 
-def owner(state: PrincipalState) -> str:
-    """The owners of the holders that carry a principal, or carried it, joined."""
-    present = [c for c in state.carriers.values() if c.carries] or list(state.carriers.values())
-    return ", ".join(sorted({c.owner for c in present if c.owner}))
+def _carriers(state: PrincipalState) -> list[Carrier]:
+    """Those that carry a principal now, or those that did."""
+    return [c for c in state.carriers.values() if c.carries] or list(state.carriers.values())
+
+
+def _names(carriers: list[Carrier]) -> tuple[str, ...]:
+    used = [f" (used by {', '.join(c.apps)})" if c.apps else "" for c in carriers]
+    return tuple(sorted([holder_name(c.holder) + by for c, by in zip(carriers, used, strict=True)]))
+
+
+def _owners(carriers: list[Carrier]) -> str:
+    return ", ".join(sorted({c.owner for c in carriers if c.owner}))
 
 
 def access(role_name: str, what: Access) -> str:

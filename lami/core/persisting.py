@@ -34,4 +34,5 @@ def accept(held: Persisting) -> Persisting:
 
 def objected(held: Persisting) -> tuple[str, ...]:
     """The places that nobody accepted, sorted."""
-    return tuple(sorted(held.places - held.accepted))
+    left = held.places - held.accepted
+    return tuple(sorted(left)) if left else ()

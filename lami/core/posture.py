@@ -73,7 +73,8 @@ def looked_at(
         shown = Definition()
     if shown is not None and shown != held.shown:
         held = replace(held, shown=shown, since=now, cause=cause)
-    keys = _keys(judged(replace(after, posture=held)))
+        after = replace(after, posture=held)
+    keys = _keys(judged(after))
     first = before.posture.shown is None and (before.known or cause.operation == TAKING)
     stood = keys if first else held.stood & keys
     return replace(after, posture=replace(held, stood=stood, accepted=held.accepted & keys))
@@ -132,4 +133,4 @@ def _rule(part: Part, state: HolderState) -> str:
 
 
 def _keys(places: Mapping[str, tuple[Part, ...]]) -> frozenset[str]:
-    return frozenset(place(part) for parts in places.values() for part in parts)
+    return frozenset([place(part) for parts in places.values() for part in parts])

@@ -6,7 +6,8 @@ difference in which order, or how often, two books tell each other what they kno
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 
 from msgspec.structs import replace
 
@@ -91,12 +92,9 @@ def move(mine: Mapping[str, Term], grant: Grant, held: Iterable[Access]) -> dict
 class Supply:
     """What is given, to ask whether it serves for what is expected."""
 
-    def __init__(self, given: Iterable[Access]) -> None:
-        self._keys: set[str] = set()
-        self._conditions: dict[tuple[str, str], set[str]] = {}
-        for access in given:
-            self._keys.add(access.key)
-            self._conditions.setdefault((access.role, access.scope.key), set()).add(access.condition)
+    def __init__(self, given: Sequence[Access]) -> None:
+        self._given = given
+        self._keys = {access.key for access in given}
 
     def has(self, wanted: Access) -> bool:
         """Whether it is given, or its role at its scope or above, under a condition not known to be narrower.
@@ -107,6 +105,14 @@ class Supply:
             return True
         found = (self._conditions.get((wanted.role, at), ()) for at in _at_and_above(wanted.scope))
         return any(conditions.compare(wanted.condition, one) != "narrowed" for some in found for one in some)
+
+    @cached_property
+    def _conditions(self) -> Mapping[tuple[str, str], set[str]]:
+        """Under which conditions each role is given at each scope."""
+        conditions: dict[tuple[str, str], set[str]] = {}
+        for access in self._given:
+            conditions.setdefault((access.role, access.scope.key), set()).add(access.condition)
+        return conditions
 
 
 def _at_and_above(scope: ResourceId) -> Iterator[str]:

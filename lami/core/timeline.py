@@ -14,7 +14,6 @@ from msgspec import Struct
 from msgspec.json import Encoder
 from msgspec.structs import replace
 
-from lami.core.ids import digest
 from lami.core.model import Entry, EntryKind, Subject
 
 GENESIS = ""
@@ -29,7 +28,7 @@ def stamp(time: datetime) -> str:
 
 def entry_id(subject: Subject, number: int) -> str:
     """The id of a subject's `number`th entry (from 1): the same however often it is written."""
-    return f"e-{digest(subject.kind, subject.key, length=12)}-{number:06d}"
+    return f"e-{subject.mark}-{number:06d}"
 
 
 def hashed(entry: Entry, previous: str) -> Entry:

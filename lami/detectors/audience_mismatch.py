@@ -6,12 +6,10 @@ for Azure Resource Manager opens all that the identity may manage.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from msgspec import Struct
 
 from lami.core import posture
-from lami.core.model import Book, Found, HolderState, Part
+from lami.core.model import Book, Found, HolderState, Part, SubjectKind
 from lami.core.policy import Policy
 from lami.detectors.posture import find, where
 
@@ -20,8 +18,9 @@ class AudienceMismatch(Struct, frozen=True):
     """Objects to requests whose token is for another service than the one they are sent to."""
 
     rule: str = posture.AUDIENCE_MISMATCH
+    judges: SubjectKind = "holder"
 
-    def detect(self, book: Book, policy: Policy) -> Iterator[Found]:
+    def detect(self, book: Book, policy: Policy) -> tuple[Found, ...]:
         """At most one finding an app."""
         return find(book, policy, self.rule, _title, _mend)
 

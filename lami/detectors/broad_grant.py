@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from lami.core import automation, conditions, naming, remedy, terms
-from lami.core.model import Book, Found, Grant, PrincipalState, Severity
+from lami.core.model import Book, Found, Grant, PrincipalState, Severity, SubjectKind
 from lami.core.policy import Automation, Policy
 from lami.detectors import grants
 
@@ -22,6 +22,7 @@ class BroadGrant(Struct, frozen=True):
     """Objects to each present grant that is not expected and reaches as far as the policy names."""
 
     rule: str = RULE
+    judges: SubjectKind = "principal"
 
     def detect(self, book: Book, policy: Policy) -> Iterator[Found]:
         """One finding an assignment."""

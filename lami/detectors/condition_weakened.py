@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from lami.core import conditions, naming, remedy, terms
-from lami.core.model import Access, Book, Found, Grant, PrincipalState, Severity
+from lami.core.model import Access, Book, Found, Grant, PrincipalState, Severity, SubjectKind
 from lami.core.policy import Policy, worst
 from lami.detectors import grants
 
@@ -25,6 +25,7 @@ class ConditionWeakened(Struct, frozen=True):
     """Objects to each assignment whose condition may allow more than the baseline expects."""
 
     rule: str = RULE
+    judges: SubjectKind = "principal"
 
     def detect(self, book: Book, policy: Policy) -> Iterator[Found]:
         """One finding an assignment, as long as the weaker condition stands."""

@@ -5,14 +5,13 @@ What refers to it fails when it runs; and whoever may attach an identity of that
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
 
 from msgspec import Struct
 
 from lami.core import naming, posture, remedy
 from lami.core.ids import ResourceId, is_standard
-from lami.core.model import Book, Found, HolderState, Part
+from lami.core.model import Book, Found, HolderState, Part, SubjectKind
 from lami.core.policy import Policy
 from lami.detectors.posture import LISTED, find
 
@@ -21,8 +20,9 @@ class DanglingIdentity(Struct, frozen=True):
     """Objects to each identity that a definition names and the app has not attached, or has switched off."""
 
     rule: str = posture.DANGLING_IDENTITY
+    judges: SubjectKind = "holder"
 
-    def detect(self, book: Book, policy: Policy) -> Iterator[Found]:
+    def detect(self, book: Book, policy: Policy) -> tuple[Found, ...]:
         """At most one finding an app."""
         return find(book, policy, self.rule, _title, partial(_mend, book), commands=_commands)
 

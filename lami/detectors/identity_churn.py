@@ -18,7 +18,17 @@ from msgspec import Struct
 from lami.core import churn, naming, remedy
 from lami.core.ids import ResourceId, digest
 from lami.core.messages import apps
-from lami.core.model import SEVERITIES, Attached, Book, Found, GrantLine, HolderState, Severity, Term
+from lami.core.model import (
+    SEVERITIES,
+    Attached,
+    Book,
+    Found,
+    GrantLine,
+    HolderState,
+    Severity,
+    SubjectKind,
+    Term,
+)
 from lami.core.policy import Policy, worst
 
 RULE = "identity-churn"
@@ -30,6 +40,7 @@ class IdentityChurn(Struct, frozen=True):
     """Objects to a holder whose identities differ from its baseline's, or that came with far reach."""
 
     rule: str = RULE
+    judges: SubjectKind = "holder"
 
     def detect(self, book: Book, policy: Policy) -> Iterator[Found]:
         """At most two findings a holder: from the baseline's identities to the present ones, and on what an
@@ -37,8 +48,10 @@ class IdentityChurn(Struct, frozen=True):
         state = book.state
         if not isinstance(state, HolderState) or not state.known:
             return
-        yield from _changed(book, state, policy)
-        yield from _arrived(book, state, policy)
+        if state.baseline != state.observed:
+            yield from _changed(book, state, policy)
+        if state.arrived is not None:
+            yield from _arrived(book, state, policy)
 
 
 def _changed(book: Book, state: HolderState, policy: Policy) -> Iterator[Found]:

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from lami.core import naming
 from lami.core.ids import digest, guid
-from lami.core.model import Book, Found, LamiState
+from lami.core.model import Book, Found, LamiState, SubjectKind
 from lami.core.policy import Policy
 
 RULE = "lami-gap"
@@ -22,6 +22,7 @@ class LamiGap(Struct, frozen=True):
     """Objects to each gap that stands."""
 
     rule: str = RULE
+    judges: SubjectKind = "lami"
 
     def detect(self, book: Book, policy: Policy) -> Iterator[Found]:
         """One finding a gap. Its detail names the gap's kind, and the subscription where it is of one."""

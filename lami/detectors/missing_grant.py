@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from lami.core import naming, remedy
 from lami.core.ids import digest
-from lami.core.model import Book, Found, HolderState
+from lami.core.model import Book, Found, HolderState, SubjectKind
 from lami.core.policy import Policy
 
 
@@ -20,6 +20,7 @@ class MissingGrant(Struct, frozen=True):
     """Objects to each expected access that none of a holder's present principals is granted."""
 
     rule: str = "missing-grant"
+    judges: SubjectKind = "holder"
 
     def detect(self, book: Book, policy: Policy) -> Iterator[Found]:
         """One finding an access, open once it has been missing for the policy's grace."""

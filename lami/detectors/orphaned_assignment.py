@@ -14,7 +14,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from lami.core import naming, remedy
-from lami.core.model import Book, Cause, Found, Grant, PrincipalState, Severity
+from lami.core.model import Book, Cause, Found, Grant, PrincipalState, Severity, SubjectKind
 from lami.core.policy import Policy, worst
 from lami.detectors import grants
 
@@ -25,6 +25,7 @@ class OrphanedAssignment(Struct, frozen=True):
     """Objects to each present grant of a principal that nobody carries any longer, or that is no more."""
 
     rule: str = RULE
+    judges: SubjectKind = "principal"
 
     def detect(self, book: Book, policy: Policy) -> Iterator[Found]:
         """One finding an assignment, open once it has stood for the policy's grace."""
@@ -66,12 +67,15 @@ class _Why(Struct, frozen=True):
 
 def _why(book: Book, state: PrincipalState) -> _Why | None:
     """None where it is not. Who carried it is asked first: of that Azure Resource Manager knows better."""
+    shed = state.shed
+    if not shed and not state.gone:
+        return None
     name, short = naming.subject_of(book).name, naming.short(book.subject.key)
-    if state.shed:
+    if shed:
         last = max(state.carriers.values(), key=lambda carrier: (carrier.since, carrier.holder.key))
         return _Why(f"{name} no longer has the identity {short}", last.cause, last.since)
     standing = state.standing
-    if standing is None or not state.gone:
+    if standing is None:
         return None
     if not state.carriers:
         return _Why(f"{name} no longer exists in Entra ID", standing.cause, standing.since)

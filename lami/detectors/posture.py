@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from lami.core import naming, posture
 from lami.core.ids import digest
@@ -21,18 +21,18 @@ def find(
     mend: Callable[[HolderState, tuple[Part, ...]], tuple[str, ...]],
     attack: tuple[str, ...] = (),
     commands: Callable[[Book, HolderState, tuple[Part, ...]], tuple[str, ...]] = lambda *_: (),
-) -> Iterator[Found]:
+) -> tuple[Found, ...]:
     """The finding of a rule, where an app has places that nobody accepted.
 
     `title` is given the app's name, `mend` says in sentences what to do, `commands` are those that do it.
     """
     state = book.state
     if not isinstance(state, HolderState):
-        return
+        return ()
     parts = posture.objected(state, rule)
     held = state.posture
     if not parts or held.since is None or held.cause is None:
-        return
+        return ()
     since, cause = held.since, held.cause
     if rule == posture.DANGLING_IDENTITY and state.churn_cause is not None and state.churned_at is not None:
         # The definition refers to what the app may have had until its identities changed.
@@ -41,27 +41,29 @@ def find(
     places = tuple(sorted(map(posture.place, parts)))
     detail = {"principalId": state.observed.system, "scope": subject.id}
     more = (f"and {len(parts) - LISTED} more",) if len(parts) > LISTED else ()
-    yield Found(
-        rule=rule,
-        key="definition",
-        severity=policy.severity(rule),
-        subject=subject,
-        title=title(subject.name, parts),
-        detail={name: value for name, value in detail.items() if value},
-        cause=cause,
-        since=since,
-        telling=digest(*places, length=16),
-        thread=digest(book.subject.key, length=16),
-        places=places,
-        standing=held.stood.issuperset(places),
-        notes=(
-            *map(posture.words, parts[:LISTED]),
-            *more,
-            *mend(state, parts),
-            *((held.shown.oddity,) if held.shown is not None and held.shown.oddity else ()),
+    return (
+        Found(
+            rule=rule,
+            key="definition",
+            severity=policy.severity(rule),
+            subject=subject,
+            title=title(subject.name, parts),
+            detail={name: value for name, value in detail.items() if value},
+            cause=cause,
+            since=since,
+            telling=digest(*places, length=16),
+            thread=digest(book.subject.key, length=16),
+            places=places,
+            standing=held.stood.issuperset(places),
+            notes=(
+                *map(posture.words, parts[:LISTED]),
+                *more,
+                *mend(state, parts),
+                *((held.shown.oddity,) if held.shown is not None and held.shown.oddity else ()),
+            ),
+            attack=attack,
+            remediation=commands(book, state, parts),
         ),
-        attack=attack,
-        remediation=commands(book, state, parts),
     )
 
 

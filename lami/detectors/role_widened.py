@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from lami.core import conditions, definitions, digests, naming, remedy, roles
 from lami.core.ids import digest
-from lami.core.model import Access, Book, Found, Held, RoleState, Severity
+from lami.core.model import Access, Book, Found, Held, RoleState, Severity, SubjectKind
 from lami.core.policy import Policy, worst
 
 RULE = "role-widened"
@@ -24,6 +24,7 @@ class RoleWidened(Struct, frozen=True):
     """Objects to a custom role that somebody holds and that allows what its baseline did not."""
 
     rule: str = RULE
+    judges: SubjectKind = "role"
 
     def detect(self, book: Book, policy: Policy) -> Iterator[Found]:
         """At most one finding a role, as long as it allows more."""

@@ -7,12 +7,10 @@ does not holds such a secret too.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from msgspec import Struct
 
 from lami.core import posture
-from lami.core.model import Book, Found, HolderState, Part
+from lami.core.model import Book, Found, HolderState, Part, SubjectKind
 from lami.core.policy import Policy
 from lami.detectors.posture import find, where
 
@@ -21,8 +19,9 @@ class SecretAuthentication(Struct, frozen=True):
     """Objects to every place in a workflow definition that authenticates with a secret."""
 
     rule: str = posture.SECRET_AUTHENTICATION
+    judges: SubjectKind = "holder"
 
-    def detect(self, book: Book, policy: Policy) -> Iterator[Found]:
+    def detect(self, book: Book, policy: Policy) -> tuple[Found, ...]:
         """At most one finding an app."""
         return find(book, policy, self.rule, _title, _mend, attack=("T1552.001",))
 

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from lami.core import naming, persisting, remedy, sharing
 from lami.core.ids import ResourceId, digest
-from lami.core.model import Book, Found, HolderState, User
+from lami.core.model import Book, Found, HolderState, SubjectKind, User
 from lami.core.policy import Policy
 
 LISTED = 12
@@ -24,33 +24,36 @@ class SharedIdentity(Struct, frozen=True):
     """Objects to an identity that apps carry across borders."""
 
     rule: str = sharing.RULE
+    judges: SubjectKind = "holder"
 
-    def detect(self, book: Book, policy: Policy) -> Iterator[Found]:
+    def detect(self, book: Book, policy: Policy) -> tuple[Found, ...]:
         """At most one finding an identity; told again when another place comes to share it."""
         state = book.state
         if not isinstance(state, HolderState):
-            return
+            return ()
         held, places = state.shared, persisting.objected(state.shared)
         if not places or held.since is None or held.cause is None:
-            return
+            return ()
         subject, users = naming.subject_of(book), sharing.sharers(state)
         across = naming.listed(sharing.borders(state))
         more = (f"and {len(users) - LISTED} more",) if len(users) > LISTED else ()
-        yield Found(
-            rule=self.rule,
-            key="shared",
-            severity=policy.severity(self.rule),
-            subject=subject,
-            title=f"{subject.name} is shared by {len(users)} apps across {across}",
-            detail={"principalId": state.observed.system, "scope": subject.id},
-            cause=held.cause,
-            since=held.since,
-            telling=digest(*places, length=16),
-            thread=digest(book.subject.key, length=16),
-            places=places,
-            standing=held.stood.issuperset(places),
-            notes=(*map(_said, users[:LISTED]), *more, _OWN),
-            remediation=tuple(_commands(ResourceId(subject.id), users)),
+        return (
+            Found(
+                rule=self.rule,
+                key="shared",
+                severity=policy.severity(self.rule),
+                subject=subject,
+                title=f"{subject.name} is shared by {len(users)} apps across {across}",
+                detail={"principalId": state.observed.system, "scope": subject.id},
+                cause=held.cause,
+                since=held.since,
+                telling=digest(*places, length=16),
+                thread=digest(book.subject.key, length=16),
+                places=places,
+                standing=held.stood.issuperset(places),
+                notes=(*map(_said, users[:LISTED]), *more, _OWN),
+                remediation=tuple(_commands(ResourceId(subject.id), users)),
+            ),
         )
 
 

@@ -5,12 +5,10 @@ Who may read runs (Logic App Operator, Reader) reads the secret there, for as lo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from msgspec import Struct
 
 from lami.core import posture
-from lami.core.model import Book, Found, HolderState, Part
+from lami.core.model import Book, Found, HolderState, Part, SubjectKind
 from lami.core.policy import Policy
 from lami.detectors.posture import find, where
 
@@ -19,8 +17,9 @@ class UnsecuredSecret(Struct, frozen=True):
     """Objects to actions and triggers that handle secrets without securing their inputs or outputs."""
 
     rule: str = posture.UNSECURED_SECRET
+    judges: SubjectKind = "holder"
 
-    def detect(self, book: Book, policy: Policy) -> Iterator[Found]:
+    def detect(self, book: Book, policy: Policy) -> tuple[Found, ...]:
         """At most one finding an app."""
         return find(book, policy, self.rule, _title, _mend, attack=("T1552",))
 

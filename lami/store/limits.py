@@ -115,10 +115,10 @@ def _value(value: Value) -> int:
 
 def _sent_at_most(keys: str, values: Mapping[str, Value]) -> int:
     """What `_sent` cannot exceed, without making the JSON: a character takes at most 12 bytes of it."""
-    held = sum(
-        14 * len(name) + 12 * (len(value) if type(value) is str else 1) for name, value in values.items()
-    )
-    return 1026 + 15 * len(keys) + 48 * len(values) + held
+    most = 1026 + 15 * len(keys)
+    for name, value in values.items():
+        most += 48 + 14 * len(name) + 12 * (len(value) if type(value) is str else 1)
+    return most
 
 
 def _sent(keys: str, values: Mapping[str, Value]) -> int:
@@ -132,6 +132,8 @@ def _sent(keys: str, values: Mapping[str, Value]) -> int:
 
 
 def _utf16(text: str) -> int:
+    if text.isascii():
+        return 2 * len(text)
     try:
         return len(text.encode("utf-16-le"))
     except UnicodeEncodeError as error:

@@ -10,9 +10,10 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from queue import Empty, LifoQueue
+from threading import Lock
 
 import msgspec
 
@@ -42,11 +43,12 @@ class SqliteTable:
     def __init__(self, path: str, busy_seconds: float = 5.0) -> None:
         self._path = path
         self._busy_seconds = busy_seconds
-        self._in_memory = path == ":memory:"
         self._closed = False
-        self._idle: LifoQueue[sqlite3.Connection] = LifoQueue()
-        if self._in_memory:
-            self._idle.put(self._open())
+        self._idle: deque[sqlite3.Connection] = deque()
+        self._turn: Lock | None = None
+        if path == ":memory:":
+            self._idle.append(self._open())
+            self._turn = Lock()
 
     def get(self, partition: str, key: str) -> Row | None:
         """Read one row, or None where there is none."""
@@ -83,17 +85,10 @@ class SqliteTable:
         with self._connection() as connection, connection:
             connection.execute("BEGIN IMMEDIATE")
             for operation in operations:
-                _demand(connection, partition, operation)
-                if isinstance(operation, Delete):
-                    statement = "DELETE FROM entities WHERE partition = ? AND key = ?"
-                    connection.execute(statement, (partition, operation.key))
-                else:
-                    statement = (
-                        "INSERT OR REPLACE INTO entities (partition, key, properties) VALUES (?, ?, ?)"
-                    )
-                    properties = msgspec.json.encode(operation.values).decode()
-                    cursor = connection.execute(statement, (partition, operation.key, properties))
-                    etags[operation.key] = str(cursor.lastrowid)
+                if isinstance(operation, (Replace, Delete)):
+                    _remove(connection, partition, operation)
+                if not isinstance(operation, Delete):
+                    etags[operation.key] = _insert(connection, partition, operation)
         return etags
 
     def flush(self) -> None:
@@ -109,12 +104,14 @@ class SqliteTable:
     def close(self) -> None:
         """Let go of connections; what is asked afterwards finds the store unavailable."""
         self._closed = True
-        while not self._idle.empty():
-            self._idle.get().close()
+        while self._idle:
+            self._idle.pop().close()
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
         """Lend a connection that no other thread uses meanwhile, and say SQLite's errors as the store's."""
+        if self._turn is not None and not self._turn.acquire(timeout=self._busy_seconds):
+            raise StoreUnavailable(f"SQLite at {self._path}: busy")
         try:
             connection = self._borrow()
             try:
@@ -123,18 +120,19 @@ class SqliteTable:
                 if self._closed:
                     connection.close()
                 else:
-                    self._idle.put(connection)
+                    self._idle.append(connection)
         except sqlite3.DatabaseError as error:
             raise StoreUnavailable(f"SQLite at {self._path}: {error}") from error
+        finally:
+            if self._turn is not None:
+                self._turn.release()
 
     def _borrow(self) -> sqlite3.Connection:
         if self._closed:
             raise StoreUnavailable(f"SQLite at {self._path}: closed")
         try:
-            return self._idle.get(block=self._in_memory, timeout=self._busy_seconds)
-        except Empty:
-            if self._in_memory:
-                raise StoreUnavailable(f"SQLite at {self._path}: busy") from None
+            return self._idle.pop()
+        except IndexError:
             return self._open()
 
     def _open(self) -> sqlite3.Connection:
@@ -169,19 +167,27 @@ class SqliteTable:
             time.sleep(0.01)
 
 
-def _demand(connection: sqlite3.Connection, partition: str, operation: Operation) -> None:
-    """Raise `Conflict` unless the row is as the operation demands."""
-    if isinstance(operation, Put):
+def _insert(connection: sqlite3.Connection, partition: str, operation: Create | Put | Replace) -> str:
+    """Write a row, and answer its etag. Raise `Conflict` where one stands there that must not."""
+    verb = "INSERT" if isinstance(operation, Create) else "INSERT OR REPLACE"
+    statement = f"{verb} INTO entities (partition, key, properties) VALUES (?, ?, ?)"
+    properties = msgspec.json.encode(operation.values).decode()
+    try:
+        cursor = connection.execute(statement, (partition, operation.key, properties))
+    except sqlite3.IntegrityError:
+        raise Conflict(operation.key, "exists") from None
+    return str(cursor.lastrowid)
+
+
+def _remove(connection: sqlite3.Connection, partition: str, operation: Replace | Delete) -> None:
+    """Take a row away. Raise `Conflict` unless it is there, and with the etag that is demanded."""
+    statement = "DELETE FROM entities WHERE partition = ? AND key = ?"
+    values = (partition, operation.key)
+    demanded = () if operation.etag is None else (operation.etag,)
+    if connection.execute(statement + " AND etag = ?" * len(demanded), (*values, *demanded)).rowcount:
         return
-    statement = "SELECT etag FROM entities WHERE partition = ? AND key = ?"
-    found: tuple[int] | None = connection.execute(statement, (partition, operation.key)).fetchone()
-    match operation:
-        case Create() if found is not None:
-            raise Conflict(operation.key, "exists")
-        case Replace() | Delete() if found is None:
-            raise Conflict(operation.key, "missing")
-        case Replace(etag=str(etag)) | Delete(etag=str(etag)) if found is not None and etag != str(found[0]):
-            raise Conflict(operation.key, "changed")
+    found = connection.execute("SELECT 1 FROM entities WHERE partition = ? AND key = ?", values).fetchone()
+    raise Conflict(operation.key, "missing" if found is None else "changed")
 
 
 def _row(found: tuple[str, str, str, int]) -> Row:

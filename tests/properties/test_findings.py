@@ -27,6 +27,7 @@ from lami.core.model import (
     PrincipalState,
     Severity,
     Subject,
+    SubjectKind,
 )
 from lami.core.policy import Policy, PolicyException
 from lami.core.timeline import broken
@@ -57,6 +58,7 @@ class Drifting:
     """A detector that objects to what it was given."""
 
     rule: str = "broad-grant"
+    judges: SubjectKind = SUBJECT.kind
     drift: dict[str, Found] = field(default_factory=dict)
 
     def detect(self, book: Book, policy: Policy) -> Iterator[Found]:
