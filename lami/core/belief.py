@@ -65,7 +65,8 @@ DOUBT = Verdict(believe=False, later=True)
 
 def absent(memory: Memory, told: Told | None, now: datetime, patience: timedelta) -> Verdict:
     """Judge a 404."""
-    if _patient(memory, told, now, patience):
+    newest = latest(memory.newest, told.at if told else None)
+    if _passed(newest, now, patience):
         return BELIEVE
     if told is not None and told.deletes and (memory.newest is None or told.at >= memory.newest):
         # The stamp may be up to SKEW late: then what was seen was made after the delete, and lives. Where
@@ -94,7 +95,8 @@ def present(
     `shown` is the time of its newest write; `news` says that the book holds another state; `returns` that
     it shows a principal which was shed before.
     """
-    if _patient(memory, told, now, patience):
+    newest = latest(memory.newest, told.at if told else None)
+    if _passed(newest, now, patience):
         return BELIEVE
     if returns:
         return DOUBT
@@ -104,7 +106,6 @@ def present(
         return BELIEVE if shown > memory.gone_at else DOUBT
     if told is not None and told.deletes and (memory.newest is None or told.at >= memory.newest):
         return BELIEVE if shown > told.at else DOUBT
-    newest = latest(memory.newest, told.at if told else None)
     behind = newest is not None and shown < newest - SKEW
     if news:
         if memory.seen is not None and shown < memory.seen:
@@ -123,8 +124,7 @@ def _timeless(memory: Memory, told: Told | None, news: bool) -> Verdict:
     return BELIEVE if told is None and not (news and memory.exists) else BELIEVE_FOR_NOW
 
 
-def _patient(memory: Memory, told: Told | None, now: datetime, patience: timedelta) -> bool:
-    newest = latest(memory.newest, told.at if told else None)
+def _passed(newest: datetime | None, now: datetime, patience: timedelta) -> bool:
     return newest is not None and now - newest >= patience
 
 

@@ -113,8 +113,7 @@ def lacking(state: HolderState) -> list[Term]:
         news = state.identities.get(attached.identity.key)
         for line in news.grants if news else ():
             wanted.setdefault(line.access.key, Term(line.access, line.role_name))
-    given = Supply(held)
-    return [term for _, term in sorted(wanted.items()) if not given.has(term.access)]
+    return [wanted[key] for key in sorted(Supply(held).lacks(wanted))]
 
 
 def _held_by(

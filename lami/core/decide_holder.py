@@ -111,7 +111,8 @@ def decide_holder(
 def _see(
     state: HolderState, stimulus: Stimulus, look: Present[IdentityHolder] | Absent, draft: Draft
 ) -> HolderState:
-    told = _told(stimulus, draft)
+    of_files = _of_files(stimulus)
+    told = None if of_files else _told(stimulus, draft)
     memory = belief.Memory(state.newest, state.seen, state.gone_at, state.present)
     has, shown = Carried(), None
     patience = draft.rules.patience
@@ -133,7 +134,7 @@ def _see(
         _touched(stimulus, draft, "Azure does not show it yet; lami looks again")
         # Where nothing ever told a time, patience runs from this look on: else it would never pass.
         return replace(state, newest=belief.latest(state.newest, told.at if told else None) or draft.now)
-    if verdict.later or _of_files(stimulus):
+    if verdict.later or of_files:
         draft.look_later(newest, draft.book.subject.id)
     if isinstance(look, Absent):
         after = _gone(state, stimulus, draft, newest)
@@ -273,13 +274,12 @@ def _touched(stimulus: Stimulus, draft: Draft, outcome: str) -> None:
     """An event leaves its line even where it changes nothing: who touched the app, and that it held."""
     if isinstance(stimulus, Told):
         verb = stimulus.change.operation.removeprefix(f"{type_of(draft.book.subject.key)}/")
-        draft.say("observed", f"{draft.name} {_VERBS.get(verb, f'was told of ({verb})')}; {outcome}")
+        done = _VERBS.get(verb) or f"was told of ({verb})"
+        draft.say("observed", f"{draft.name} {done}; {outcome}")
 
 
 def _told(stimulus: Stimulus, draft: Draft) -> belief.Told | None:
     if not isinstance(stimulus, Told) or stimulus.change.resource.key != draft.book.subject.key:
-        return None
-    if _of_files(stimulus):
         return None
     # An event from the future (forged, or a clock that is off) must not make lami blind to what is older.
     return belief.Told(min(stimulus.change.time, draft.now), stimulus.change.deletes)
@@ -451,12 +451,12 @@ def _missing(state: HolderState, said: list[Granted], draft: Draft) -> HolderSta
     # One that has not been heard may be granted anything: what its predecessor lacked says nothing of it.
     heard = bool(said) and 0 not in [granted.version for granted in said]
     given = terms.Supply([line.access for granted in said for line in granted.grants])
+    missing = given.lacks(state.terms) if heard else ()
     turned = {}
     for key, term in state.terms.items():
-        missing = heard and term.expected and not given.has(term.access)
-        if missing and term.missing_since is None:
+        if key in missing and term.missing_since is None:
             turned[key] = replace(term, missing_since=draft.now, missing_cause=draft.cause)
-        elif not missing and term.missing_since is not None:
+        elif term.missing_since is not None and key not in missing:
             turned[key] = replace(term, missing_since=None, missing_cause=None)
     return replace(state, terms={**state.terms, **turned}) if turned else state
 

@@ -265,7 +265,7 @@ def _as_grant(
     shown: RoleAssignment, held: Grant | None, newest: datetime, expected: Mapping[str, Term], draft: Draft
 ) -> Grant:
     powers, readable = roles.judge(shown.role, shown.access.condition)
-    unconditional, _ = roles.judge(shown.role, "")
+    unconditional = roles.judge(shown.role, "")[0] if shown.access.condition else powers
     same = held is not None and held.present
     same = same and held is not None and (held.created, held.access) == (shown.created, shown.access)
     was, access = None, shown.access
@@ -448,10 +448,10 @@ def _spread(
     The holder that spoke knows what it said: it is only told what goes beyond that (`heard`).
     """
     sender = stimulus.holder.key if isinstance(stimulus, Carries) else ""
-    gone_or_new = _present(before) != _present(after)
+    turned = _turned(before.grants, after.grants)
     for key, carrier in after.carriers.items():
         known = heard.terms if key == sender else before.terms
-        if gone_or_new or known != after.terms:
+        if turned or known != after.terms:
             draft.tell("grants", holder_subject(carrier.holder))
 
     # What is told of a custom role: the name of who holds it comes with who carries it.
@@ -461,16 +461,24 @@ def _spread(
             draft.tell("holds", Subject("role", role))
 
 
-def _present(state: PrincipalState) -> set[tuple[object, ...]]:
-    """What holders are told of the grants, but for the names of roles.
+def _turned(before: Mapping[str, Grant], after: Mapping[str, Grant]) -> bool:
+    """Whether anything changed that holders are told of the grants, but for the names of roles."""
+    keys = before.keys() | after.keys()
+    return any(
+        _as_told(before.get(key)) != _as_told(after.get(key))
+        for key in keys
+        if before.get(key) is not after.get(key)
+    )
+
+
+def _as_told(grant: Grant | None) -> tuple[object, ...] | None:
+    """What is told of one grant; None where it is not there.
 
     Since when one is there matters only where it can do something: what is made anew day by day is narrow.
     """
-    return {
-        (key, grant.access.key, grant.powers, grant.created if grant.powers else None)
-        for key, grant in state.grants.items()
-        if grant.present
-    }
+    if grant is None or not grant.present:
+        return None
+    return grant.access.key, grant.powers, grant.created if grant.powers else None
 
 
 def _made_by(grant: Grant, draft: Draft) -> str:

@@ -35,7 +35,7 @@ from lami.core.model import (
     SubjectKind,
     SubjectState,
 )
-from lami.core.naming import subject_of
+from lami.core.naming import name_of, subject_of
 from lami.core.policy import Policy
 from lami.core.stimuli import Accepted
 from lami.core.timeline import entry_id, hashed
@@ -99,7 +99,7 @@ class Draft(Struct):
     def name(self) -> str:
         """Whom the book is about, as it was when the step began."""
         if not self._name:
-            self._name = subject_of(self.book).name
+            self._name = name_of(self.book)
         return self._name
 
     def say(
@@ -209,7 +209,7 @@ class Draft(Struct):
             alerts=alerts,
             messages=tuple(self._messages.values()),
             index=OwedIndex(bool(entries), indexed, digests) if indexes else None,
-            looks=tuple(dict.fromkeys(self._looks)),
+            looks=tuple(dict.fromkeys(self._looks)) if self._looks else (),
         )
         owes = bool(owed.alerts or owed.messages or owed.index or owed.looks)
         after = replace(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Literal
 
 from lami.core.ids import ResourceId
 from lami.core.model import (
@@ -11,7 +12,6 @@ from lami.core.model import (
     Carrier,
     FindingSubject,
     HolderState,
-    LamiState,
     PrincipalState,
     RoleState,
 )
@@ -21,23 +21,28 @@ def subject_of(book: Book) -> FindingSubject:
     """Whom the book is about, as its findings and entries name it."""
     state, subject = book.state, book.subject
     if isinstance(state, HolderState):
-        return FindingSubject(state.kind, subject.id, _holder_name(subject.id), state.owner)
+        return FindingSubject(state.kind, subject.id, name_of(book), state.owner)
+    if isinstance(state, PrincipalState):
+        return FindingSubject("principal", subject.key, name_of(book), _owners(state))
+    kind: Literal["role", "lami"] = "role" if isinstance(state, RoleState) else "lami"
+    return FindingSubject(kind, subject.id, name_of(book))
+
+
+def name_of(book: Book) -> str:
+    """The name of whom the book is about."""
+    state, subject = book.state, book.subject
+    if isinstance(state, HolderState):
+        return _holder_name(subject.id)
+    if isinstance(state, PrincipalState):
+        return principal_name(subject.key, state)
     if isinstance(state, RoleState):
-        return FindingSubject("role", subject.id, state.name or f"role {subject.id[:8]}")
-    if isinstance(state, LamiState):
-        return FindingSubject("lami", subject.id, "lami")
-    carriers = _carriers(state)
-    name = few(_names(carriers)) if carriers else _unnamed(subject.key, state)
-    return FindingSubject("principal", subject.key, name, _owners(carriers))
+        return state.name or f"role {subject.id[:8]}"
+    return "lami"
 
 
 def principal_name(principal: str, state: PrincipalState) -> str:
     """The logic apps or identities that carry a principal, or carried it; else its type and short id."""
-    return few(carrier_names(state)) or _unnamed(principal, state)
-
-
-def _unnamed(principal: str, state: PrincipalState) -> str:
-    return f"{state.type or 'principal'} {short(principal)}"
+    return few(carrier_names(state)) or f"{state.type or 'principal'} {short(principal)}"
 
 
 def holder_name(id: ResourceId) -> str:
@@ -56,7 +61,12 @@ def carrier_names(state: PrincipalState) -> tuple[str, ...]:
 
     A user-assigned identity's comes with the apps that use it.
     """
-    return _names(_carriers(state))
+    return tuple(sorted(map(_carrier_name, _carriers(state))))
+
+
+def _carrier_name(carrier: Carrier) -> str:
+    used = f" (used by {', '.join(carrier.apps)})" if carrier.apps else ""
+    return holder_name(carrier.holder) + used
 
 
 def _carriers(state: PrincipalState) -> list[Carrier]:
@@ -64,13 +74,8 @@ def _carriers(state: PrincipalState) -> list[Carrier]:
     return [c for c in state.carriers.values() if c.carries] or list(state.carriers.values())
 
 
-def _names(carriers: list[Carrier]) -> tuple[str, ...]:
-    used = [f" (used by {', '.join(c.apps)})" if c.apps else "" for c in carriers]
-    return tuple(sorted([holder_name(c.holder) + by for c, by in zip(carriers, used, strict=True)]))
-
-
-def _owners(carriers: list[Carrier]) -> str:
-    return ", ".join(sorted({c.owner for c in carriers if c.owner}))
+def _owners(state: PrincipalState) -> str:
+    return ", ".join(sorted({c.owner for c in _carriers(state) if c.owner}))
 
 
 def access(role_name: str, what: Access) -> str:

@@ -70,7 +70,7 @@ def _why(book: Book, state: PrincipalState) -> _Why | None:
     shed = state.shed
     if not shed and not state.gone:
         return None
-    name, short = naming.subject_of(book).name, naming.short(book.subject.key)
+    name, short = naming.name_of(book), naming.short(book.subject.key)
     if shed:
         last = max(state.carriers.values(), key=lambda carrier: (carrier.since, carrier.holder.key))
         return _Why(f"{name} no longer has the identity {short}", last.cause, last.since)

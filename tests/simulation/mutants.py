@@ -297,8 +297,8 @@ MUTANTS: tuple[Mutant, ...] = (
         decide_principal._spread,
         (
             (
-                "if gone_or_new or known != after.terms:",
-                "if carrier.carries and (gone_or_new or known != after.terms):",
+                "if turned or known != after.terms:",
+                "if carrier.carries and (turned or known != after.terms):",
             ),
         ),
         "none",
@@ -600,14 +600,14 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "a changed condition told to nobody",
-        decide_principal._present,
+        decide_principal._as_told,
         (("grant.access.key", "grant.access.role"),),
         "governed",
         seed=9,
     ),
     Mutant(
         "what a role can do told to holders once and for all",
-        decide_principal._present,
+        decide_principal._as_told,
         (("grant.powers, ", ""),),
         "governed",
         seed=55,
