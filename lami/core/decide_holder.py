@@ -451,7 +451,7 @@ def _missing(state: HolderState, said: list[Granted], draft: Draft) -> HolderSta
     # One that has not been heard may be granted anything: what its predecessor lacked says nothing of it.
     heard = bool(said) and 0 not in [granted.version for granted in said]
     given = terms.Supply([line.access for granted in said for line in granted.grants])
-    missing = given.lacks(state.terms) if heard else ()
+    missing = given.lacks(state.terms) if heard else set()
     turned = {}
     for key, term in state.terms.items():
         if key in missing and term.missing_since is None:

@@ -96,13 +96,13 @@ class Supply:
         self._given = given
         self._keys = {access.key for access in given}
 
-    def lacks(self, wanted: Mapping[str, Term]) -> list[str]:
-        """The keys of those terms, each by its access, that are expected and that nothing given serves."""
-        return [
+    def lacks(self, wanted: Mapping[str, Term]) -> set[str]:
+        """The keys of those terms, by their accesses' keys, that are expected and served by nothing given."""
+        return {
             key
             for key, term in wanted.items()
             if key not in self._keys and term.expected and not self.has(term.access)
-        ]
+        }
 
     def has(self, wanted: Access) -> bool:
         """Whether it is given, or its role at its scope or above, under a condition not known to be narrower.
