@@ -44,7 +44,7 @@ def _module(path: Path) -> str:
 
 
 SOURCES = [*sorted(ROOT.glob("lami/**/*.py")), ROOT / "function_app.py"]
-CORE = sorted(ROOT.glob("lami/core/*.py"))
+CORE = sorted(ROOT.glob("lami/core/**/*.py"))
 
 
 def test_every_part_has_a_floor() -> None:
