@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 
 from msgspec import Struct, field
 
@@ -26,7 +27,7 @@ from lami.core.model import (
 from lami.core.timeline import Query, broken
 from lami.store.books import Books
 from lami.store.due import DueList
-from lami.store.index import Index, days
+from lami.store.index import Index
 
 _READINGS = 3
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -102,14 +103,10 @@ class Queries:
         A resource named by its id is asked of its own book; anything else of the days it spans.
         """
         if query.resource.startswith("/"):
-            entries: Iterable[Entry] = self._books.entries(holder_subject(ResourceId(query.resource)))
+            entries = self._books.entries(holder_subject(ResourceId(query.resource)))
             return query.select(entries)[: query.limit]
-        selected: list[Entry] = []
-        for day in days(query.since, query.until):
-            selected += query.select(self._index.entries_of(day))
-            if len(selected) >= query.limit:
-                break
-        return selected[: query.limit]
+        found = filter(query.wants, self._index.entries(query.since, query.until))
+        return list(islice(found, query.limit))
 
     def health(self, subscriptions: Iterable[str]) -> Health:
         """What lami holds and owes now."""

@@ -45,7 +45,6 @@ from lami.sandbox import Sandbox
 from lami.sandbox.model import Actor, JsonObject
 from lami.settings import read
 from lami.store.due import DueList
-from lami.store.index import days
 from lami.web.server import Server
 from lami.web.webhook import PATH
 from lami.wiring import Lami, build
@@ -99,8 +98,8 @@ def memory_of(served: Served) -> Memory | None:
 
 def actors_told(served: Served, since: datetime) -> dict[str, str]:
     """The actor that the timeline names for each event since a time."""
-    entries = (e for day in days(since, datetime.now(UTC)) for e in served.lami.index.entries_of(day))
-    return {e.cause.id: e.cause.actor.id for e in entries if e.at >= since}
+    entries = served.lami.index.entries(since, datetime.now(UTC))
+    return {entry.cause.id: entry.cause.actor.id for entry in entries}
 
 
 def gathered(served: Served) -> int:

@@ -7,17 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
+from heapq import merge
+from itertools import chain, groupby, repeat
 
 from msgspec import Struct
 
 from lami.core.ids import ResourceId, digest
 from lami.core.model import Entry, Finding, Subject
 from lami.store import rows
-from lami.store.table import Conflict, Create, Operation, Put, Replace, Table, batched
+from lami.store.table import Conflict, Create, Operation, Put, Replace, Row, Table, batched
 
 SHARDS = "0123456789abcdef"
 _POLICY = "policy"
 _LAST_MS = 99_999_999_999_999
+_READ_FIRST = (16, 64, 256)
+"""How many rows of a partition are read at once, at first: the sixteen of a day together make a page."""
+_READ_MOST = 1000
+"""And then: what Table Storage answers at once."""
 
 
 class IndexedFinding(Struct, frozen=True):
@@ -74,18 +80,35 @@ class Index:
             if entries:
                 at = entries[0].at
                 partition = f"day|{at.astimezone(UTC):%Y-%m-%d}|{digest(cause, length=1)}"
-                key = f"{_LAST_MS - int(at.timestamp() * 1000):014d}|{entries[-1].id}"
+                key = f"{_countdown(at)}|{entries[-1].id}"
                 copies = rows.stack(key, entries)
                 batches.setdefault(partition, {}).update({k: Put(k, v) for k, v in copies.items()})
         for partition, operations in sorted(batches.items()):
             for batch in batched(operations.values()):
                 self._table.transact(partition, batch)
 
-    def entries_of(self, day: date) -> Iterator[Entry]:
-        """All entries of a day (UTC), in no order."""
-        for shard in SHARDS:
-            for row in self._table.query(f"day|{day:%Y-%m-%d}|{shard}"):
-                yield from rows.unpack_entries(row)
+    def entries(self, since: datetime, until: datetime) -> Iterator[Entry]:
+        """The entries of a span of time, newest first, each once; `since` is included, `until` is not.
+
+        They are read as they are taken: the newest cost no more for all the older ones that there are.
+        """
+        first, end = _countdown(until), f"{_countdown(since)}~"
+        for day in days(since, until):
+            shards = [self._rows(f"day|{day:%Y-%m-%d}|{shard}", first, end) for shard in SHARDS]
+            for _, same in groupby(merge(*shards, key=_moment), key=_moment):
+                found = {entry.id: entry for row in same for entry in rows.unpack_entries(row)}
+                for entry in sorted(found.values(), key=lambda one: (one.at, one.id), reverse=True):
+                    if since <= entry.at < until:
+                        yield entry
+
+    def _rows(self, partition: str, first: str, end: str) -> Iterator[Row]:
+        """The rows of a range of keys, read a few at a time, and then ever more."""
+        for most in chain(_READ_FIRST, repeat(_READ_MOST)):
+            found = self._table.query(partition, first, end, most)
+            yield from found
+            if len(found) < most:
+                return
+            first = f"{found[-1].key}."  # Nothing stands between a key and that key with a dot behind it.
 
     # --- findings ---
 
@@ -167,6 +190,15 @@ def days(since: datetime, until: datetime) -> Iterator[date]:
     while day >= since.astimezone(UTC).date():
         yield day
         day -= timedelta(days=1)
+
+
+def _countdown(time: datetime) -> str:
+    """What keys begin with, so that what is newer comes first: milliseconds until the year 5138."""
+    return f"{_LAST_MS - max(0, int(time.timestamp() * 1000)):014d}"
+
+
+def _moment(row: Row) -> str:
+    return row.key.partition("|")[0]
 
 
 def _assignment(id: ResourceId) -> tuple[str, str]:

@@ -16,7 +16,7 @@ from lami.core.timeline import broken
 from lami.store import rows
 from lami.store.books import Books
 from lami.store.due import DueList
-from lami.store.index import Index, days
+from lami.store.index import Index
 from lami.store.table import Table
 from tests.faults.strike import Telling
 
@@ -126,9 +126,7 @@ def faults_within(table: Table, held: Sequence[Subject], subscriptions: frozense
     ]
     if entries:
         times = [entry.at for entry in entries.values()]
-        copied = {
-            e.id: e for day in days(min(times), max(times) + timedelta(days=1)) for e in index.entries_of(day)
-        }
+        copied = {e.id: e for e in index.entries(min(times), max(times) + timedelta(days=1))}
         found += [f"{id} is not among its day's entries" for id in entries.keys() - copied.keys()]
         found += [f"{id} stands in its day and not in its book" for id in copied.keys() - entries.keys()]
         found += [f"{id} differs in its day" for id, e in entries.items() if copied.get(id, e) != e]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
+from itertools import islice
 from uuid import uuid4
 
 import pytest
@@ -17,7 +18,7 @@ from lami.core.model import Entry, Finding, Subject
 from lami.store.azure_tables import from_connection_string
 from lami.store.index import Index, IndexedFinding, days
 from lami.store.sqlite import SqliteTable
-from lami.store.table import Table
+from lami.store.table import Row, Table
 from tests.core.builders import (
     ELSEWHERE,
     HOSTILE,
@@ -83,14 +84,31 @@ def test_an_assignment_of_any_name(index: Index, name: str) -> None:
 # --- the timeline ----------------------------------------------------------------------------------
 
 
-def entries_at(time: datetime, number: int = 1) -> tuple[Entry, ...]:
+def entries_at(moment: datetime, number: int = 1) -> tuple[Entry, ...]:
     """The entries of a commit at this time."""
-    return tuple(replace(e, at=time, id=f"{e.id}-{number}") for e in DECISION.entries)
+    return tuple(replace(e, at=moment, id=f"{e.id}-{number}") for e in DECISION.entries)
 
 
-def on(index: Index, day: date) -> set[str]:
-    """The ids of the entries of a day."""
-    return {entry.id for entry in index.entries_of(day)}
+def on(index: Index, day: date) -> list[str]:
+    """The ids of the entries of a day, as they are read."""
+    since = datetime.combine(day, time.min, UTC)
+    return [entry.id for entry in index.entries(since, since + timedelta(days=1))]
+
+
+class Counting(SqliteTable):
+    """A table that counts the rows it is asked for."""
+
+    def __init__(self) -> None:
+        super().__init__(":memory:")
+        self.read = 0
+
+    def query(
+        self, partition: str, first: str = "", last: str | None = None, limit: int | None = None
+    ) -> list[Row]:
+        """Read, and count."""
+        found = super().query(partition, first, last, limit)
+        self.read += len(found)
+        return found
 
 
 def test_entries_are_copied_into_their_day(table: Table) -> None:
@@ -101,22 +119,62 @@ def test_entries_are_copied_into_their_day(table: Table) -> None:
     after = entries_at(midnight.astimezone(timezone(timedelta(hours=-8))), 2)
     for _ in range(2):
         index.add_entries([("cause-1", before), ("cause-2", after), ("cause-3", ())])
-    assert on(index, date(2026, 11, 24)) == {entry.id for entry in before}
-    assert on(index, date(2026, 11, 25)) == {entry.id for entry in after}
-    assert len(list(index.entries_of(date(2026, 11, 25)))) == len(after)
+    assert on(index, date(2026, 11, 24)) == [entry.id for entry in reversed(before)]
+    assert on(index, date(2026, 11, 25)) == [entry.id for entry in reversed(after)]
 
 
 def test_a_copy_is_the_entry_itself(index: Index) -> None:
     """With its hash, so that it can be compared with the book's."""
     index.add_entries([("cause-1", DECISION.entries)])
-    assert sorted(index.entries_of(NOW.date()), key=lambda e: e.id) == list(DECISION.entries)
+    assert list(index.entries(NOW, at(1))) == list(reversed(DECISION.entries))
 
 
 def test_more_commits_of_one_cause_than_a_transaction_holds(index: Index) -> None:
     """A redeploy of many grants shares a partition, and is written in several transactions."""
     commits = [("cause-1", entries_at(at(number), number)) for number in range(230)]
     index.add_entries(commits)
-    assert len(on(index, NOW.date())) == 230 * len(DECISION.entries)
+    newest_first = [entry.id for _, entries in reversed(commits) for entry in reversed(entries)]
+    assert on(index, NOW.date()) == newest_first
+
+
+MIDNIGHT = datetime(2026, 11, 25, tzinfo=UTC)
+moments = st.integers(-40, 40).map(lambda n: MIDNIGHT + n * timedelta(microseconds=300))
+"""Around midnight, and some of them within one millisecond."""
+
+
+@given(st.lists(st.tuples(st.integers(0, 30), moments), max_size=60), moments, moments)
+def test_entries_of_a_span_are_read_newest_first(
+    written: list[tuple[int, datetime]], since: datetime, until: datetime
+) -> None:
+    """Whatever partitions they stand in, however near each other and over midnight, each once."""
+    index = Index(SqliteTable(":memory:"))
+    commits = [
+        (f"cause-{cause}", entries_at(moment, number)) for number, (cause, moment) in enumerate(written)
+    ]
+    for _ in range(2):
+        index.add_entries(commits)
+    within = [entry for _, entries in commits for entry in entries if since <= entry.at < until]
+    expected = sorted(within, key=lambda entry: (entry.at, entry.id), reverse=True)
+    assert list(index.entries(since, until)) == expected
+
+
+def test_entries_of_many_pages_are_read_newest_first(index: Index) -> None:
+    """Also where a partition holds more than is read of it at once, several times over."""
+    commits = [("cause-1", entries_at(at(number), number)) for number in range(1500)]
+    index.add_entries(commits)
+    newest_first = [entry.id for _, entries in reversed(commits) for entry in reversed(entries)]
+    assert on(index, NOW.date()) == newest_first
+
+
+@pytest.mark.parametrize("many", [1_000, 4_000])
+def test_the_newest_entries_cost_no_more_for_the_older(many: int) -> None:
+    """A page reads some rows of each partition, however many there are."""
+    table = Counting()
+    index = Index(table)
+    index.add_entries((f"cause-{number}", entries_at(at(number), number)) for number in range(many))
+    page = list(islice(index.entries(NOW, at(many)), 100))
+    assert len(page) == 100
+    assert table.read <= 400
 
 
 # --- findings --------------------------------------------------------------------------------------
