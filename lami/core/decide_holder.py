@@ -82,15 +82,8 @@ def decide_holder(
     if not isinstance(state, HolderState):
         raise TypeError(f"{book.subject} has no holder's book")
     draft = Draft(book, stimulus.cause, rules, now, stimulus.gate, seen_as(stimulus))
-    after: HolderState | None = state
-    if isinstance(stimulus, Grants):
-        after = _grants(state, stimulus, draft)
-    elif isinstance(stimulus, Attaches):
-        after = _attaches(state, stimulus, draft)
-    elif isinstance(stimulus, IdentityIs):
-        after = _identity_is(state, stimulus)
-    elif isinstance(stimulus, Accepted):
-        after = _accepted(state, stimulus, draft)
+    # An event says nothing itself: what it makes lami look at does.
+    after = state if isinstance(stimulus, Told) else _said(state, stimulus, draft)
     if after is None:
         return None
     if look is not None:
@@ -136,10 +129,10 @@ def _see(
         return replace(state, newest=belief.latest(state.newest, told.at if told else None) or draft.now)
     if verdict.later or of_files:
         draft.look_later(newest, draft.book.subject.id)
-    if isinstance(look, Absent):
-        after = _gone(state, stimulus, draft, newest)
-    else:
+    if isinstance(look, Present):
         after = _shown(state, stimulus, look.state, has, draft, newest, shown)
+    else:
+        after = _gone(state, stimulus, draft, newest)
     if draft.book.version == 0 or _digested(after) != _digested(state):
         subscription = ResourceId(draft.book.subject.id).subscription
         draft.observed.add(subscription)
@@ -301,6 +294,19 @@ def _words(held: Carried) -> Mapping[str, str]:
 
 
 # --- messages --------------------------------------------------------------------------------------
+
+
+def _said(state: HolderState, stimulus: Stimulus, draft: Draft) -> HolderState | None:
+    """The state with what another book or an operator said; None where that is older than what it has."""
+    if isinstance(stimulus, Grants):
+        return _grants(state, stimulus, draft)
+    if isinstance(stimulus, Attaches):
+        return _attaches(state, stimulus, draft)
+    if isinstance(stimulus, IdentityIs):
+        return _identity_is(state, stimulus)
+    if isinstance(stimulus, Accepted):
+        return _accepted(state, stimulus, draft)
+    return state
 
 
 def _grants(state: HolderState, said: Grants, draft: Draft) -> HolderState | None:

@@ -71,17 +71,11 @@ def decide_principal(
     if not isinstance(state, PrincipalState):
         raise TypeError(f"{book.subject} has no principal's book")
     draft = Draft(book, stimulus.cause, rules, now, stimulus.gate, seen_as(stimulus))
-    after: PrincipalState | None = state
-    if isinstance(stimulus, Carries):
-        after = _carries(state, stimulus, draft)
-    elif isinstance(stimulus, Accepted):
-        after = _accepted(state, stimulus, draft)
-    elif isinstance(stimulus, DirectorySaid):
-        after = _stands(state, stimulus, draft)
-    if after is None:
+    # An event says nothing itself: what it makes lami look at does.
+    heard = state if isinstance(stimulus, Told) else _said(state, stimulus, draft)
+    if heard is None:
         return None
     draft.looked = bool(sight.complete)  # One assignment says nothing of the others.
-    heard = after
     after = _see(heard, stimulus, sight, draft)
     if isinstance(stimulus, Taken) and stimulus.reason:
         after = _taken_anew(after, stimulus, draft)
@@ -301,6 +295,17 @@ def _told(stimulus: Stimulus, id: ResourceId, draft: Draft) -> belief.Told | Non
 
 
 # --- messages and operators ------------------------------------------------------------------------
+
+
+def _said(state: PrincipalState, stimulus: Stimulus, draft: Draft) -> PrincipalState | None:
+    """The state with what a book, an operator or the directory said; None where it has something newer."""
+    if isinstance(stimulus, Carries):
+        return _carries(state, stimulus, draft)
+    if isinstance(stimulus, Accepted):
+        return _accepted(state, stimulus, draft)
+    if isinstance(stimulus, DirectorySaid):
+        return _stands(state, stimulus, draft)
+    return state
 
 
 def _carries(state: PrincipalState, said: Carries, draft: Draft) -> PrincipalState | None:

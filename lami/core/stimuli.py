@@ -211,4 +211,6 @@ Stimulus = Told | Again | Reconciled | Taken | Accepted | DirectorySaid | Blinde
 
 def seen_as(stimulus: Stimulus) -> EntryKind:
     """The kind of entry for what is observed because of this: drift that no event announced says so."""
+    if isinstance(stimulus, Told):
+        return "observed"
     return "reconciled" if isinstance(stimulus, (Reconciled, DirectorySaid)) else "observed"
