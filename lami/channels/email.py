@@ -1,7 +1,7 @@
 """Email: an alert as one mail (plain text, and the same as simple HTML), over SMTP with STARTTLS.
 
-The HTML is built as a tree, never as a string, so that every text in it is escaped by construction. A header
-is text that the library decodes before it encodes it, so that what looks encoded is broken up.
+The HTML is built as a tree, never as a string, so that every text in it is escaped by construction. In a
+subject, what looks encoded is broken up, so that nobody decodes it.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ import smtplib
 import ssl
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from email.header import Header
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, EmailPolicy
 from email.utils import format_datetime, parseaddr
 from ipaddress import ip_address
 from typing import ClassVar, NoReturn
@@ -32,6 +33,7 @@ from lami.errors import Permanent, Temporary
 TIMEOUT = 6.0
 """Seconds for connecting and for each answer of the mail server."""
 _SUBJECT = 150
+_LINE = 76
 _ENCODED = "=?"
 """Begins an encoded word (RFC 2047), which may hold line breaks: headers of the attacker's own."""
 _COLOURS: Mapping[Severity, str] = {
@@ -85,7 +87,8 @@ def render(alert: Alert, sender: str, recipients: Sequence[str]) -> EmailMessage
     thread = f"<{digest(alert.thread)}.thread@{domain}>"
     told = shown(said.headline, _SUBJECT).replace(_ENCODED, "= ?")
     message = EmailMessage(policy=SMTP)
-    message["Subject"] = f"[lami] {said.severity.upper()}: {told}" + (f" (+{others:,})" if others else "")
+    more_of_it = f" (+{others:,})" if others else ""
+    message["Subject"] = _Subject(f"[lami] {said.severity.upper()}: {told}{more_of_it}")
     message["From"] = sender
     message["To"] = ", ".join(recipients)
     message["Message-ID"] = f"<{digest(alert.id)}@{domain}>"
@@ -96,6 +99,23 @@ def render(alert: Alert, sender: str, recipients: Sequence[str]) -> EmailMessage
     message.set_content(console.render(alert), cte="quoted-printable")
     message.add_alternative(_html(alert), subtype="html", cte="quoted-printable")
     return message
+
+
+class _Subject(str):
+    """A subject that is folded as RFC 2047 says.
+
+    Python's own header objects tear an encoded word apart, or put two together, where a text with an accent
+    meets the end of a line: mail servers have refused such mail for good. `email.header` does neither. What
+    has a name is a header object to a policy, which leaves the folding to it.
+    Source: Python, `email.policy.EmailPolicy`; issues 89714 and 144156 of python/cpython.
+    """
+
+    name = "Subject"
+
+    def fold(self, *, policy: EmailPolicy) -> str:
+        """The header's lines, as they are sent."""
+        lines = Header(self, header_name=self.name, maxlinelen=_LINE).encode(linesep=policy.linesep)
+        return f"{self.name}: {lines}{policy.linesep}"
 
 
 def _secure(relay: smtplib.SMTP, server: SmtpServer) -> None:

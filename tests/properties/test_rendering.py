@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import json
+import re
 import shlex
 from collections.abc import Iterator
 from email.message import EmailMessage
@@ -37,6 +38,8 @@ HEADERS = {
     "MIME-Version",
     "Content-Type",
 }
+ENCODED = re.compile(r"=\?utf-8\?[bq]\?[!->@-~]+\?=")
+"""An encoded word of RFC 2047, whole."""
 MARKUP = {"html", "body", "div", "h1", "h2", "b", "table", "tr", "td", "ul", "li", "p", "a"}
 
 
@@ -152,12 +155,28 @@ def test_a_mail_is_whole_and_harmless(alert: Alert) -> None:
 
 @cases("subjects")
 @example("=?utf-8?q?a=0D=0ABcc:_all@evil.example?=")
+@example(
+    "{{DATE(2026-11-24T08:14:21Z)}}{{DATE(2026-11-24T08:14:21Z)}}"
+    "[sign in](https://evil.example)0\x1f¡[sign in](https://evil.example)¡"
+)
+@example(
+    "actualités-digitales was granted Contributor by Geneviève Dubœuf-Lefèvre: d’abonnement à la résumée,"
+    " Tribune de Genève et tous les titres"
+)
 @given(hostile)
 def test_a_subject_says_what_it_was_given(title: str) -> None:
-    """A receiver reads the title as lami shows it, blanks aside, also where it looks like an encoded word."""
+    """A receiver reads the title as lami shows it, blanks aside, also where it looks like an encoded word.
+
+    Whoever relays it finds each encoded word by itself, between blanks.
+    """
     first = samples.CHURN
     told = Alert("a", "t", first.cause, (samples._finding("f", first.rule, title=title),))
-    subject = parsed(render_mail(told, SENDER, TO).as_bytes())["Subject"]
+    sent = render_mail(told, SENDER, TO).as_bytes()
+    lines = sent.partition(b"Subject: ")[2].partition(b"\r\nFrom: ")[0].decode("ascii").split("\r\n ")
+    assert all(len(line) <= 78 or " " not in line for line in lines)
+    words = " ".join(lines).split()
+    assert all(ENCODED.fullmatch(word) for word in words if "=?" in word)
+    subject = parsed(sent)["Subject"]
     expected = f"[lami] HIGH: {shown(title, 150)}"
     assert "".join(subject.split()) == "".join(expected.split())
 
