@@ -47,9 +47,10 @@ def run(size: Size, say: Say) -> Iterator[Row]:
     with TemporaryDirectory(prefix="lami-bench-") as folder:
         file, short = Path(folder) / "lami.db", Path(folder) / "short.db"
         with closing(SqliteTable(str(file))) as table, closing(SqliteTable(str(short))) as fewer:
-            say(f"writing {many:,} entries of {_DAYS} days, and a timeline of {many // _FEWER:,}")
-            _write(table, now, many, own)
-            _write(fewer, now, many // _FEWER, 1)
+            say(f"writing {many:,} entries of {_DAYS} days, and their newest tenth apart")
+            _write_days(table, now, many, many)
+            _write_book(table, now, own)
+            _write_days(fewer, now, many // _FEWER, many)
             say("asking for the first page")
             for name, query, partition in (
                 (f"of {many:,} entries", week, "day|"),
@@ -64,8 +65,8 @@ def run(size: Size, say: Say) -> Iterator[Row]:
                     least: Ask = partial(_bare, bare, partition)
                     yield _row(f"first page {name}", size, (_asking(table, query), least), _FLOOR)
             both = _asking(table, week), _asking(fewer, week)
-            name = f"first page of {many:,} entries, to that of {many // _FEWER:,}"
-            yield _row(name, size, both, "the same page of the shorter timeline", within(GROWTH))
+            name = f"first page of {many:,} entries, to that of their newest {many // _FEWER:,}"
+            yield _row(name, size, both, "the same page of the newest tenth alone", within(GROWTH))
 
 
 def _row(name: str, size: Size, both: tuple[Ask, Ask], what: str, *aims: Aim) -> Row:
@@ -99,19 +100,23 @@ def _bare(connection: sqlite3.Connection, partition: str) -> None:
         raise NotMeasured("the floor found no whole page")
 
 
-def _write(table: SqliteTable, now: datetime, entries: int, own: int) -> None:
-    """Entries of many apps in the days' index, and those of one app in its book."""
-    step = timedelta(days=_DAYS) / (entries + 1)
+def _write_days(table: SqliteTable, now: datetime, entries: int, of: int) -> None:
+    """The newest entries in the days' index, of so many that the whole span has."""
+    step = timedelta(days=_DAYS) / (of + 1)
     Index(table).add_entries(
         (f"event-{number}", (_entry(number, now - number * step, number % 500),))
         for number in range(1, entries + 1)
     )
-    step = timedelta(days=_DAYS) / (own + 1)
+
+
+def _write_book(table: SqliteTable, now: datetime, entries: int) -> None:
+    """The entries of one app in its book."""
+    step = timedelta(days=_DAYS) / (entries + 1)
     for batch in batched(
         Create(key, values)
-        for number in range(own)
+        for number in range(entries)
         for key, values in rows.stack(
-            rows.entries_key(number), [_entry(number, now - (own - number) * step, 0)]
+            rows.entries_key(number), [_entry(number, now - (entries - number) * step, 0)]
         ).items()
     ):
         table.transact(holder_subject(APP).partition, batch)

@@ -30,9 +30,9 @@ def bench(out: Output, name: tuple[str, ...], quick: bool) -> None:
     """Measure what lami costs here; all of it, or what is named.
 
     Each figure stands beside a floor, the least that the same effect costs, measured in the same run: only
-    the ratio says something about another machine. Nothing leaves this machine; all of it takes
-    three quarters of an hour. Exits 0 whenever it could measure: an aim that is not met is shown, and is no
-    error.
+    the ratio says something about another machine. Nothing leaves this machine; all of it takes a quarter
+    of an hour, if nothing else runs. Exits 0 whenever it could measure: an aim that is not met is shown, and
+    is no error.
 
     \b
     Example:
