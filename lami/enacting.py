@@ -81,11 +81,11 @@ class Enactor:
         return dict(state.noted) if isinstance(state, LamiState) else {}
 
     def _standing(self) -> list[Finding]:
-        return [one.finding for one in self._tools.index.findings() if one.finding.resolved_at is None]
+        return [one.finding for one in self._tools.index.standing()]
 
     def _judged(self) -> list[Subject]:
         """Every subject that has a finding which stands: open, suppressed or accepted for a while."""
-        found = (one.subject for one in self._tools.index.findings() if one.finding.resolved_at is None)
+        found = (one.subject for one in self._tools.index.standing())
         return list(dict.fromkeys(found))
 
 

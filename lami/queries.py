@@ -21,6 +21,7 @@ from lami.core.model import (
     FindingSubject,
     HolderState,
     PrincipalState,
+    Status,
     Subject,
     Term,
 )
@@ -30,6 +31,8 @@ from lami.store.due import DueList
 from lami.store.index import Index
 
 _READINGS = 3
+_STANDING: frozenset[Status] = frozenset({"open", "suppressed"})
+"""What no finding is that has ended; one that is accepted may be either."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -42,6 +45,11 @@ class FindingQuery(Struct, frozen=True):
     subject: str = ""
     since: datetime | None = None
     until: datetime | None = None
+
+    @property
+    def stands(self) -> bool:
+        """Whether only findings that have not ended can answer."""
+        return bool(self.statuses) and _STANDING.issuperset(self.statuses)
 
     def wants(self, finding: Finding) -> bool:
         """Whether a finding answers the question."""
@@ -89,8 +97,8 @@ class Queries:
 
     def findings(self, query: FindingQuery) -> list[Finding]:
         """The findings that answer, open ones first, then by severity, then the newest first."""
-        found = [one.finding for one in self._index.findings() if query.wants(one.finding)]
-        return sorted(found, key=order)
+        among = self._index.standing() if query.stands else self._index.findings()
+        return sorted((one.finding for one in among if query.wants(one.finding)), key=order)
 
     def finding(self, id: str) -> Finding | None:
         """A finding by its id, whatever its status."""

@@ -15,10 +15,12 @@ from msgspec import Struct
 from lami.core.ids import ResourceId, digest
 from lami.core.model import Entry, Finding, Subject
 from lami.store import rows
-from lami.store.table import Conflict, Create, Operation, Put, Replace, Row, Table, batched
+from lami.store.table import Conflict, Create, Delete, Operation, Put, Replace, Row, Table, batched
 
 SHARDS = "0123456789abcdef"
 _POLICY = "policy"
+_STANDING = "~"
+"""What keys of copies of findings that stand begin with: behind all ids."""
 _LAST_MS = 99_999_999_999_999
 _READ_FIRST = (16, 64, 256)
 """How many rows of a partition are read at once, at first: the sixteen of a day together make a page."""
@@ -113,19 +115,30 @@ class Index:
     # --- findings ---
 
     def put_finding(self, finding: Finding, subject: Subject) -> None:
-        """Copy a finding; an older revision never replaces a newer one."""
+        """Copy a finding; an older revision never replaces a newer one.
+
+        As long as it stands there is another copy of it, among those that stand, in the same transaction.
+        """
         partition, values = _findings(finding.id), rows.pack(IndexedFinding(finding, subject))
+        apart, is_apart = f"{_STANDING}{finding.id}", True
         while True:
             row = self._table.get(partition, finding.id)
-            if row and rows.unpack(row.values, IndexedFinding).finding.revision >= finding.revision:
+            old = rows.unpack(row.values, IndexedFinding).finding if row else None
+            if old is not None and old.revision >= finding.revision:
                 return
-            write: Operation = Create(finding.id, values)
+            writes: list[Operation] = [Create(finding.id, values)]
             if row is not None:
-                write = Replace(finding.id, values, row.etag)
+                writes = [Replace(finding.id, values, row.etag)]
+            if finding.resolved_at is None:
+                writes.append(Put(apart, values))
+            elif old is not None and old.resolved_at is None and is_apart:
+                writes.append(Delete(apart))
             try:
-                self._table.transact(partition, [write])
-            except Conflict:
-                continue  # Another worker wrote this finding in between: compare again.
+                self._table.transact(partition, writes)
+            except Conflict as conflict:
+                # Another worker wrote this finding in between: compare again.
+                is_apart = conflict.key != apart
+                continue
             return
 
     def finding(self, id: str) -> IndexedFinding | None:
@@ -135,8 +148,15 @@ class Index:
 
     def findings(self) -> Iterator[IndexedFinding]:
         """All findings, whatever their status, in no order."""
+        return self._copies("", _STANDING)
+
+    def standing(self) -> Iterator[IndexedFinding]:
+        """The findings that have not ended, in no order. Those that have cost nothing."""
+        return self._copies(_STANDING)
+
+    def _copies(self, first: str, end: str | None = None) -> Iterator[IndexedFinding]:
         for shard in SHARDS:
-            for row in self._table.query(f"findings|{shard}"):
+            for row in self._table.query(f"findings|{shard}", first, end):
                 yield rows.unpack(row.values, IndexedFinding)
 
     # --- digests ---

@@ -124,6 +124,9 @@ def faults_within(table: Table, held: Sequence[Subject], subscriptions: frozense
         for id, f in copies.items()
         if id not in homes and f.resolved_at is None
     ]
+    standing = {one.finding.id: one.finding for one in index.standing()}
+    if standing != {id: f for id, f in copies.items() if f.resolved_at is None}:
+        found.append("the findings that stand are not those that have not ended")
     if entries:
         times = [entry.at for entry in entries.values()]
         copied = {e.id: e for e in index.entries(min(times), max(times) + timedelta(days=1))}

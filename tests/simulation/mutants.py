@@ -403,9 +403,16 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "older revision replaces a newer index row",
         Index.put_finding,
-        ((".finding.revision >= finding.revision", ".finding.revision > 10**9"),),
+        (("old.revision >= finding.revision", "old.revision > 10**9"),),
         "a worker stalls",
         seed=3,
+    ),
+    Mutant(
+        "a finding that ended left among those that stand",
+        Index.put_finding,
+        (("writes.append(Delete(apart))", "pass"),),
+        "none",
+        seed=8,
     ),
     Mutant(
         "nothing owed for when grace has passed",

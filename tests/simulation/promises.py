@@ -786,6 +786,9 @@ def _copied(held: Held) -> Iterator[str]:
     for id in standing.keys() | {f.id for f in held.findings.values() if f.resolved_at is None}:
         if standing.get(id) != held.findings.get(id):
             yield f"finding {id}: book and index differ"
+    listed = {one.finding.id: one.finding for one in index(held.world.memory).standing()}
+    if listed != {id: one for id, one in held.findings.items() if one.resolved_at is None}:
+        yield "the index lists others as standing than those that have not ended"
     for book in held.books():
         # What an event that was given up left owed is paid with the next stimulus; what it says of Azure,
         # reconcile has found, and whether that was told everywhere is asked by the other checks.

@@ -14,8 +14,11 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from lami.core.ids import ResourceId
-from lami.core.model import Entry, Finding, Subject
+from lami.core.model import Entry, Finding, Status, Subject
+from lami.queries import FindingQuery, Queries
 from lami.store.azure_tables import from_connection_string
+from lami.store.books import Books
+from lami.store.due import DueList
 from lami.store.index import Index, IndexedFinding, days
 from lami.store.sqlite import SqliteTable
 from lami.store.table import Row, Table
@@ -214,6 +217,52 @@ def test_findings_of_any_status_are_found(index: Index) -> None:
     assert {one.finding.id for one in index.findings()} == {FINDING.id, "f-other"}
     assert index.finding("f-other") == IndexedFinding(resolved, Subject("holder", workflow().text))
     assert index.finding("f-none") is None
+
+
+revisions = st.integers(1, 6).map(lambda number: (number, number % 3 == 0))
+"""Revisions of a finding, every third of which ends it."""
+
+
+@given(st.lists(st.tuples(st.sampled_from(["f-1", "f-2"]), revisions), max_size=12))
+def test_those_that_stand_are_those_that_have_not_ended(copies: list[tuple[str, tuple[int, bool]]]) -> None:
+    """In whichever order copies are paid, and however often: by what the newest of each says."""
+    index = Index(SqliteTable(":memory:"))
+    newest: dict[str, Finding] = {}
+    for id, (revision, ends) in copies:
+        status: Status = "resolved" if ends else "open"
+        one = replace(copy(revision), id=id, status=status, resolved_at=NOW if ends else None)
+        index.put_finding(one, PRINCIPAL)
+        newest[id] = max(newest.get(id, one), one, key=lambda finding: finding.revision)
+    assert {one.finding.id: one.finding for one in index.findings()} == newest
+    standing = {id: finding for id, finding in newest.items() if finding.resolved_at is None}
+    assert {one.finding.id: one.finding for one in index.standing()} == standing
+
+
+def test_findings_that_race_to_their_end_leave_none_that_stands(table: Table) -> None:
+    """The last revision ends it, whoever comes last."""
+    index = Index(table)
+    copies = [copy(revision) for revision in range(1, 12)]
+    copies.append(replace(copy(12), status="resolved", resolved_at=NOW))
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda one: index.put_finding(one, PRINCIPAL), copies))
+    assert [one.finding.status for one in index.findings()] == ["resolved"]
+    assert list(index.standing()) == []
+
+
+def test_findings_that_have_ended_cost_nothing_to_whoever_asks_for_those_that_stand() -> None:
+    """Years of them may be kept."""
+    table = Counting()
+    index = Index(table)
+    for number in range(300):
+        ended = replace(FINDING, id=f"f-{number}", status="resolved", resolved_at=NOW)
+        index.put_finding(ended, PRINCIPAL)
+    index.put_finding(FINDING, PRINCIPAL)
+    table.read = 0
+    queries = Queries(Books(table), index, DueList(table))
+    assert queries.findings(FindingQuery(statuses=("open",))) == [FINDING]
+    assert table.read == 1
+    assert len(queries.findings(FindingQuery(statuses=("open", "accepted")))) == 1
+    assert len(queries.findings(FindingQuery())) == 301
 
 
 # --- digests and notes -----------------------------------------------------------------------------
