@@ -18,14 +18,13 @@ from time import process_time
 from lami.bench import azure
 from lami.bench.azure import Addresses, Written, event
 from lami.bench.canned import APP, SUBSCRIPTION, Canned
-from lami.bench.measure import Floor, Row, Say, Size, timed, within
+from lami.bench.measure import GROWTH, Floor, Row, Say, Size, timed, within
 from lami.bench.stage import ONE_BY_ONE, record, settings_for
 from lami.schedule import take_baseline_if_none
 from lami.settings import Settings
 from lami.store.sqlite import SqliteTable
 from lami.wiring import Lami, Watch, assemble
 
-TIMES = 1.2
 _SUBJECTS = {"quick": (100, 2_000), "full": (100, 10_000, 100_000)}
 _EVENTS = {"quick": 40, "full": 600}
 _WARM = 10
@@ -94,7 +93,7 @@ def _rows(stores: list[_Store]) -> Iterator[Row]:
             if store is least:
                 yield Row("growth", what, value, "ms")
             else:
-                yield Row("growth", what, value, "ms", floor, (within(TIMES),))
+                yield Row("growth", what, value, "ms", floor, (within(GROWTH),))
 
 
 def _lami(settings: Settings, arm: Canned) -> Lami:

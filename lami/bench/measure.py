@@ -18,6 +18,10 @@ Say = Callable[[str], None]
 Counted = Callable[[], object]
 
 
+GROWTH = 1.2
+"""How many times as much something may cost where the table holds very much more: noise, and no growth."""
+
+
 class NotMeasured(Temporary):
     """What was to be measured did not happen; a figure would be about something else."""
 

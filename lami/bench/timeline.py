@@ -13,7 +13,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 from lami.bench.canned import APP, DANA, GROUP
-from lami.bench.measure import Aim, Floor, NotMeasured, Row, Say, Size, timed, within
+from lami.bench.measure import GROWTH, Aim, Floor, NotMeasured, Row, Say, Size, timed, within
 from lami.core.ids import ResourceId
 from lami.core.messages import holder_subject
 from lami.core.model import Actor, Cause, Entry, FindingSubject
@@ -33,8 +33,6 @@ _PAGE = 100
 _DAYS = 7
 _RARE = 8
 _FEWER = 10
-GROWTH = 1.2
-"""How many times as much a page may cost where the timeline is so many times longer."""
 Ask = Callable[[], None]
 _FLOOR = f"{_PAGE} of those rows read by key with SQLite alone, and their JSON parsed"
 

@@ -101,7 +101,7 @@ class Supply:
         return {
             key
             for key, term in wanted.items()
-            if key not in self._keys and term.expected and not self.has(term.access)
+            if key not in self._keys and term.expected and not self._serves(term.access)
         }
 
     def has(self, wanted: Access) -> bool:
@@ -109,8 +109,10 @@ class Supply:
 
         Which management groups a subscription is under is not in its id: what is granted there is left out.
         """
-        if wanted.key in self._keys:
-            return True
+        return wanted.key in self._keys or self._serves(wanted)
+
+    def _serves(self, wanted: Access) -> bool:
+        """Whether something else that is given does."""
         found = (self._conditions.get((wanted.role, at), ()) for at in _at_and_above(wanted.scope))
         return any(conditions.compare(wanted.condition, one) != "narrowed" for some in found for one in some)
 

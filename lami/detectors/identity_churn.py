@@ -20,6 +20,7 @@ from lami.core.ids import ResourceId, digest
 from lami.core.messages import apps
 from lami.core.model import (
     SEVERITIES,
+    Arrived,
     Attached,
     Book,
     Found,
@@ -48,15 +49,14 @@ class IdentityChurn(Struct, frozen=True):
         state = book.state
         if not isinstance(state, HolderState) or not state.known:
             return
-        if state.baseline != state.observed:
-            yield from _changed(book, state, policy)
+        if change := churn.classify(state):
+            yield from _changed(book, state, change, policy)
         if state.arrived is not None:
-            yield from _arrived(book, state, policy)
+            yield from _arrived(book, state, state.arrived, policy)
 
 
-def _changed(book: Book, state: HolderState, policy: Policy) -> Iterator[Found]:
-    change = churn.classify(state)
-    if not change or state.churned_at is None or state.churn_cause is None:
+def _changed(book: Book, state: HolderState, change: str, policy: Policy) -> Iterator[Found]:
+    if state.churned_at is None or state.churn_cause is None:
         return
     subject = naming.subject_of(book)
     old, new = churn.previous_principal(state), churn.new_principal(state)
@@ -86,23 +86,23 @@ def _changed(book: Book, state: HolderState, policy: Policy) -> Iterator[Found]:
     )
 
 
-def _arrived(book: Book, state: HolderState, policy: Policy) -> Iterator[Found]:
+def _arrived(book: Book, state: HolderState, arrived: Arrived, policy: Policy) -> Iterator[Found]:
     """An app that came with identities which reach nothing far is no finding: apps come every day."""
     reached = _reached(churn.arrived_with(state), policy)
-    if not reached or state.arrived is None:
+    if not reached:
         return
     subject, app = naming.subject_of(book), ResourceId(book.subject.id)
     gravest, severity = reached[0].attached, reached[0].severity
     told = sorted(one.attached.identity.key for one in reached)
     yield Found(
         rule=RULE,
-        key=f"{churn.ARRIVED}|{','.join(sorted(state.arrived.identities))}",
+        key=f"{churn.ARRIVED}|{','.join(sorted(arrived.identities))}",
         severity=severity,
         subject=subject,
         title=f"{subject.name} was created with the identity {gravest.identity.name}, which {reached[0].why}",
         detail={"change": "added", **({"principalId": gravest.principal} if gravest.principal else {})},
-        cause=state.arrived.cause,
-        since=state.arrived.at,
+        cause=arrived.cause,
+        since=arrived.at,
         telling=f"{','.join(told)}|{severity}",
         thread=digest(book.subject.key, length=16),
         places=_places(told, severity, "low"),

@@ -593,7 +593,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "access missing where its condition was weakened",
-        terms.Supply.has,
+        terms.Supply._serves,
         (('conditions.compare(wanted.condition, one) != "narrowed"', "wanted.condition == one"),),
         "governed",
         seed=1,

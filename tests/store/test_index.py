@@ -19,9 +19,9 @@ from lami.queries import FindingQuery, Queries
 from lami.store.azure_tables import from_connection_string
 from lami.store.books import Books
 from lami.store.due import DueList
-from lami.store.index import Index, IndexedFinding, days
+from lami.store.index import SHARDS, Index, IndexedFinding, days
 from lami.store.sqlite import SqliteTable
-from lami.store.table import Row, Table
+from lami.store.table import Delete, Row, Table
 from tests.core.builders import (
     ELSEWHERE,
     HOSTILE,
@@ -245,6 +245,18 @@ def test_findings_that_race_to_their_end_leave_none_that_stands(table: Table) ->
     copies.append(replace(copy(12), status="resolved", resolved_at=NOW))
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(lambda one: index.put_finding(one, PRINCIPAL), copies))
+    assert [one.finding.status for one in index.findings()] == ["resolved"]
+    assert list(index.standing()) == []
+
+
+def test_a_finding_without_its_second_copy_ends_all_the_same(table: Table) -> None:
+    """As a version wrote it that had none."""
+    index = Index(table)
+    index.put_finding(copy(1), PRINCIPAL)
+    (partition,) = [f"findings|{shard}" for shard in SHARDS if table.query(f"findings|{shard}")]
+    table.transact(partition, [Delete(row.key) for row in table.query(partition) if row.key != FINDING.id])
+    assert list(index.standing()) == []
+    index.put_finding(replace(copy(2), status="resolved", resolved_at=NOW), PRINCIPAL)
     assert [one.finding.status for one in index.findings()] == ["resolved"]
     assert list(index.standing()) == []
 
