@@ -25,7 +25,7 @@ from lami.core.model import (
     Subject,
     Term,
 )
-from lami.core.timeline import Query, broken
+from lami.core.timeline import Query
 from lami.store.books import Books
 from lami.store.due import DueList
 from lami.store.index import Index
@@ -106,15 +106,19 @@ class Queries:
         return indexed.finding if indexed else None
 
     def timeline(self, query: Query) -> list[Entry]:
-        """The entries that answer, newest first, at most `limit`.
+        """The entries that answer, newest first, at most `limit`."""
+        return list(islice(self.entries(query), query.limit))
+
+    def entries(self, query: Query) -> Iterator[Entry]:
+        """All entries that answer, newest first, read as they are taken.
 
         A resource named by its id is asked of its own book; anything else of the days it spans.
         """
         if query.resource.startswith("/"):
-            entries = self._books.entries(holder_subject(ResourceId(query.resource)))
-            return query.select(entries)[: query.limit]
-        found = filter(query.wants, self._index.entries(query.since, query.until))
-        return list(islice(found, query.limit))
+            found = self._books.timeline(holder_subject(ResourceId(query.resource)), query.since)
+        else:
+            found = self._index.entries(query.since, query.until)
+        return filter(query.wants, found)
 
     def health(self, subscriptions: Iterable[str]) -> Health:
         """What lami holds and owes now."""
@@ -138,14 +142,11 @@ class Queries:
     def verify(self, subject: Subject) -> str:
         """Why the chain of a subject's timeline does not hold; empty where it does.
 
-        Head and entries are read one after the other: what was written in between is not tampering, so a
-        chain that seems broken is read again.
+        What was written while it was read is not tampering, so a chain that seems broken is read again.
         """
         why = ""
         for _ in range(_READINGS):
-            book = self._books.load(subject).book
-            entries = list(reversed(self._books.entries(subject)))
-            why = broken(entries, book.chain, book.entries)
+            why = self._books.broken(subject)
             if not why:
                 break
         return why

@@ -14,6 +14,7 @@ from statistics import median
 
 from msgspec import Struct
 from msgspec.json import encode
+from msgspec.structs import replace
 
 from lami.bench.canned import APP, DANA, PRINCIPAL, ROLE, SUBSCRIPTION, narrow_grant
 from lami.bench.measure import Floor, NotMeasured, Row, Say, Size, at_least, rate
@@ -126,8 +127,7 @@ def _made(decision: Decision | None) -> Decision:
 
 def _paid(decision: Decision) -> Book:
     """The book once its debts are paid."""
-    book = decision.book
-    return Book(book.subject, book.state, book.version, book.chain, book.entries, book.findings)
+    return replace(decision.book, owed=())
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from lami.store.sqlite import SqliteTable
 from lami.store.table import Create, batched
 
 _ENTRIES = {"quick": 1_000, "full": 100_000}
-_OWN = {"quick": 200, "full": 5_000}
+_OWN = {"quick": 2_000, "full": 5_000}
 _TURNS = {"quick": 3, "full": 15}
 _PAGE = 100
 _DAYS = 7
@@ -42,29 +42,28 @@ def run(size: Size, say: Say) -> Iterator[Row]:
     now = datetime.now(UTC)
     many, own = _ENTRIES[size], _OWN[size]
     week = Query(since=now - timedelta(days=_DAYS), until=now, limit=_PAGE)
+    one_app = _with(week, resource=APP.text)
     with TemporaryDirectory(prefix="lami-bench-") as folder:
         file, short = Path(folder) / "lami.db", Path(folder) / "short.db"
         with closing(SqliteTable(str(file))) as table, closing(SqliteTable(str(short))) as fewer:
             say(f"writing {many:,} entries of {_DAYS} days, and their newest tenth apart")
             _write_days(table, now, many, many)
-            _write_book(table, now, own)
+            _write_book(table, now, own, own)
             _write_days(fewer, now, many // _FEWER, many)
+            _write_book(fewer, now, own // _FEWER, own)
             say("asking for the first page")
             for name, query, partition in (
                 (f"of {many:,} entries", week, "day|"),
                 (f"of one actor among {many:,} entries", _with(week, actor=DANA.name), "day|"),
-                (
-                    f"of one app with {own:,} entries",
-                    _with(week, resource=APP.text),
-                    holder_subject(APP).partition,
-                ),
+                (f"of one app with {own:,} entries", one_app, holder_subject(APP).partition),
             ):
                 with closing(sqlite3.connect(file)) as bare:
                     least: Ask = partial(_bare, bare, partition)
                     yield _row(f"first page {name}", size, (_asking(table, query), least), _FLOOR)
-            both = _asking(table, week), _asking(fewer, week)
-            name = f"first page of {many:,} entries, to that of their newest {many // _FEWER:,}"
-            yield _row(name, size, both, "the same page of the newest tenth alone", within(GROWTH))
+            for whose, query, of in (("", week, many), (" of one app", one_app, own)):
+                both = _asking(table, query), _asking(fewer, query)
+                name = f"first page of {of:,} entries{whose}, to that of their newest {of // _FEWER:,}"
+                yield _row(name, size, both, "the same page of the newest tenth alone", within(GROWTH))
 
 
 def _row(name: str, size: Size, both: tuple[Ask, Ask], what: str, *aims: Aim) -> Row:
@@ -107,15 +106,14 @@ def _write_days(table: SqliteTable, now: datetime, entries: int, of: int) -> Non
     )
 
 
-def _write_book(table: SqliteTable, now: datetime, entries: int) -> None:
-    """The entries of one app in its book."""
-    step = timedelta(days=_DAYS) / (entries + 1)
+def _write_book(table: SqliteTable, now: datetime, entries: int, of: int) -> None:
+    """The newest entries of one app in its book, of so many that the whole span has."""
+    step = timedelta(days=_DAYS) / (of + 1)
+    said = (_entry(number, now - (of - number) * step, 0) for number in range(of - entries, of))
     for batch in batched(
         Create(key, values)
-        for number in range(entries)
-        for key, values in rows.stack(
-            rows.entries_key(number), [_entry(number, now - (entries - number) * step, 0)]
-        ).items()
+        for number, entry in enumerate(said)
+        for key, values in rows.stack_entries(number, (entry,), entry.at).items()
     ):
         table.transact(holder_subject(APP).partition, batch)
 

@@ -13,7 +13,7 @@ from typing import get_args
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from lami.core.belief import SKEW
+from lami.core.belief import SKEW, latest
 from lami.core.findings import Detector, Settled, settle
 from lami.core.model import (
     LAMI,
@@ -217,6 +217,7 @@ class Draft(Struct):
             findings=findings,
             chain=chain,
             entries=book.entries + len(entries),
+            latest=latest(book.latest, self.now) if entries else book.latest,
             owed=(*book.owed, owed) if owes else book.owed,
         )
         return Decision(after, entries, resolved, self.gate, opened, owed if owes else None, self.doubt)

@@ -7,7 +7,7 @@ slipped in afterwards breaks the chain from there on.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from msgspec import Struct
@@ -86,11 +86,6 @@ class Query(Struct, frozen=True):
             and self._actor(entry)
             and self._scope(entry)
         )
-
-    def select(self, entries: Iterable[Entry]) -> list[Entry]:
-        """The entries that answer, newest first, each once, without regard to `limit`."""
-        unique = {entry.id: entry for entry in entries if self.wants(entry)}
-        return sorted(unique.values(), key=lambda entry: (entry.at, entry.id), reverse=True)
 
     def _resource(self, entry: Entry) -> bool:
         wanted = self.resource.lower()

@@ -33,6 +33,7 @@ from azure.data.tables import (
 from lami.errors import BadSettings
 from lami.store import limits
 from lami.store.table import (
+    PAGE,
     Conflict,
     Create,
     Delete,
@@ -44,7 +45,6 @@ from lami.store.table import (
     StoreUnavailable,
 )
 
-PAGE = 1000
 _OPTIONS: Mapping[str, Any] = {
     "connection_timeout": 3,
     "read_timeout": 7,

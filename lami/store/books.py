@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from bisect import insort
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from lami.core import belief
 from lami.core.model import Book, Decision, Entry, Finding, Owed, Subject
+from lami.core.timeline import broken
 from lami.store import rows
-from lami.store.table import Conflict, Create, Delete, Operation, Put, Replace, Table, batched
+from lami.store.table import Conflict, Create, Delete, Operation, Put, Replace, Table, batched, taken
 
 T = TypeVar("T")
+_READ_FIRST = (128,)
+"""How many rows of a timeline are read at once, at first: what a page of it takes."""
 
 
 class Repeated(Exception):
@@ -68,8 +73,12 @@ class Books:
             operations.append(Create(gate, {"version": after.version}))
         operations.append(_head(loaded, after))
         operations += _parts(loaded, before, after)
-        operations += _stacked(rows.entries_key(after.version), decision.entries)
-        operations += _stacked(rows.resolved_key(after.version), decision.resolved)
+        if decision.entries:
+            said = rows.stack_entries(after.version, decision.entries, after.latest)
+            operations += [Create(key, values) for key, values in said.items()]
+        if decision.resolved:
+            ended = rows.stack(rows.resolved_key(after.version), decision.resolved)
+            operations += [Create(key, values) for key, values in ended.items()]
         if decision.owed is not None:
             operations.append(Create(rows.owed_key(decision.owed.id), rows.pack(decision.owed)))
         operations += _rewrites(loaded, left or {})
@@ -117,10 +126,49 @@ class Books:
         """Return when all that was written, to books and to anything else in the table, is on disk."""
         self._table.flush()
 
-    def entries(self, subject: Subject, limit: int | None = None) -> list[Entry]:
-        """A subject's timeline, newest first; `limit` counts rows: one a commit, but for very large ones."""
-        found = self._table.query(subject.partition, *rows.stacked(rows.ENTRY), limit)
+    def entries(self, subject: Subject) -> list[Entry]:
+        """A subject's entries as they are chained, the newest first."""
+        found = self._table.query(subject.partition, *rows.stacked(rows.ENTRY))
         return [entry for row in found for entry in reversed(rows.unpack_entries(row))]
+
+    def timeline(self, subject: Subject, since: datetime) -> Iterator[Entry]:
+        """A subject's entries by their times, newest first; none older than `since`, which is included.
+
+        They are read as they are taken. Clocks of workers differ, so an entry may have a later time than one
+        that was chained behind it: each waits until no row that is not read yet can hold a later one.
+        """
+        waiting: list[Entry] = []
+        for row in taken(self._table, subject.partition, *rows.stacked(rows.ENTRY), _READ_FIRST):
+            latest = rows.latest(row)
+            while waiting and latest is not None and waiting[-1].at >= latest:
+                yield waiting.pop()
+            if latest is not None and latest < since:
+                return
+            for entry in rows.unpack_entries(row):
+                if entry.at >= since:
+                    insort(waiting, entry, key=_time)
+        yield from reversed(waiting)
+
+    def broken(self, subject: Subject) -> str:
+        """Why a subject's timeline does not hold, as one reading has it; empty where it does.
+
+        The chain covers all that entries say. What rows say beside it decides what a question finds, so that
+        is compared too. Head and entries are read one after the other: what is written in between seems
+        broken.
+        """
+        book = self.load(subject).book
+        found = self._table.query(subject.partition, *rows.stacked(rows.ENTRY))
+        commits = [rows.unpack_entries(row) for row in reversed(found)]
+        entries = [entry for commit in commits for entry in commit]
+        why = broken(entries, book.chain, book.entries)
+        if why:
+            return why
+        latest = None
+        for row, commit in zip(reversed(found), commits, strict=True):
+            latest = belief.latest(latest, *(entry.at for entry in commit))
+            if rows.latest(row) != latest:
+                return f"row {row.key} says another latest time than the entries up to it have"
+        return "" if book.latest == latest else "the book names another latest time than its entries have"
 
     def written(self, loaded: Loaded, owed: Owed) -> tuple[tuple[Entry, ...], tuple[Finding, ...]]:
         """The entries and resolved findings of the commit that an outbox row belongs to."""
@@ -146,6 +194,10 @@ class Books:
             return
 
 
+def _time(entry: Entry) -> tuple[datetime, str]:
+    return entry.at, entry.id
+
+
 def _head(loaded: Loaded, after: Book) -> Operation:
     etag = loaded.etags.get(rows.HEAD)
     if etag is None:
@@ -168,10 +220,6 @@ def _parts(loaded: Loaded, before: Book, after: Book) -> list[Operation]:
         operations += [Put(key, values) for key, values in now.items() if was.get(key) != values]
         operations += [Delete(key) for key in was.keys() - now.keys() if key in loaded.etags]
     return operations
-
-
-def _stacked(key: str, items: Sequence[object]) -> list[Operation]:
-    return [Create(one, values) for one, values in rows.stack(key, items).items()] if items else []
 
 
 def _rewrites(loaded: Loaded, left: Mapping[str, Owed | None]) -> list[Operation]:

@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from heapq import merge
-from itertools import chain, groupby, repeat
+from itertools import groupby
 
 from msgspec import Struct
 
 from lami.core.ids import ResourceId, digest
 from lami.core.model import Entry, Finding, Subject
 from lami.store import rows
-from lami.store.table import Conflict, Create, Delete, Operation, Put, Replace, Row, Table, batched
+from lami.store.table import Conflict, Create, Delete, Operation, Put, Replace, Row, Table, batched, taken
 
 SHARDS = "0123456789abcdef"
 _POLICY = "policy"
@@ -24,8 +24,6 @@ _STANDING = "~"
 _LAST_MS = 99_999_999_999_999
 _READ_FIRST = (16, 64, 256)
 """How many rows of a partition are read at once, at first: the sixteen of a day together make a page."""
-_READ_MOST = 1000
-"""And then: what Table Storage answers at once."""
 
 
 class IndexedFinding(Struct, frozen=True):
@@ -96,21 +94,14 @@ class Index:
         """
         first, end = _countdown(until), f"{_countdown(since)}~"
         for day in days(since, until):
-            shards = [self._rows(f"day|{day:%Y-%m-%d}|{shard}", first, end) for shard in SHARDS]
+            shards = [
+                taken(self._table, f"day|{day:%Y-%m-%d}|{shard}", first, end, _READ_FIRST) for shard in SHARDS
+            ]
             for _, same in groupby(merge(*shards, key=_moment), key=_moment):
                 found = {entry.id: entry for row in same for entry in rows.unpack_entries(row)}
                 for entry in sorted(found.values(), key=lambda one: (one.at, one.id), reverse=True):
                     if since <= entry.at < until:
                         yield entry
-
-    def _rows(self, partition: str, first: str, end: str) -> Iterator[Row]:
-        """The rows of a range of keys, read a few at a time, and then ever more."""
-        for most in chain(_READ_FIRST, repeat(_READ_MOST)):
-            found = self._table.query(partition, first, end, most)
-            yield from found
-            if len(found) < most:
-                return
-            first = f"{found[-1].key}."  # Nothing stands between a key and that key with a dot behind it.
 
     # --- findings ---
 

@@ -57,6 +57,7 @@ ENTRY = "entry."
 _ENDS = "~"
 """Behind every key that begins with what stands before it."""
 _NEWEST = 999_999_999_999
+_LATEST = "latest"
 PROPERTY = 30_000
 """Characters a property; Table Storage takes 32 Ki."""
 DEFLATE_FROM = 24_000
@@ -75,6 +76,7 @@ class Head(Struct, frozen=True):
     version: int
     chain: str
     entries: int
+    latest: datetime | None = None
     holder: HolderState | None = None
     type: str = ""
     standing: Standing | None = None
@@ -150,6 +152,7 @@ def head(book: Book) -> Values:
             version=book.version,
             chain=book.chain,
             entries=book.entries,
+            latest=book.latest,
             holder=_without_parts(state) if isinstance(state, HolderState) else None,
             type=state.type if isinstance(state, PrincipalState) else "",
             standing=state.standing if isinstance(state, PrincipalState) else None,
@@ -212,6 +215,7 @@ def decode(subject: Subject, rows: Mapping[str, Row]) -> Book:
         version=top.version,
         chain=top.chain,
         entries=top.entries,
+        latest=top.latest,
         findings=_part(held, "c.findings", Finding),
         owed=tuple(unpack(row.values, Owed) for key, row in sorted(rows.items()) if key.startswith(OWED)),
     )
@@ -237,9 +241,21 @@ def resolved_key(version: int) -> str:
     return f"resolved.{version:012d}"
 
 
+def stack_entries(version: int, entries: Sequence[Entry], latest: datetime | None) -> dict[str, Values]:
+    """The rows that hold the entries of one commit; each says the latest time of any entry up to this one."""
+    until = {_LATEST: latest.isoformat()} if latest is not None else {}
+    return {key: {**values, **until} for key, values in stack(entries_key(version), entries).items()}
+
+
 def unpack_entries(row: Row) -> list[Entry]:
     """The entries of one row, oldest first."""
     return unpack(row.values, list[Entry])
+
+
+def latest(row: Row) -> datetime | None:
+    """The latest time that any entry has of those in a row of a book and in all that were written before."""
+    found = row.values.get(_LATEST)
+    return datetime.fromisoformat(str(found)) if found is not None else None
 
 
 def _blank(subject: Subject) -> SubjectState:

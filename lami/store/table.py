@@ -9,6 +9,7 @@ one works on all.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, repeat
 from typing import Literal, Protocol
 
 from msgspec import Struct, field
@@ -60,6 +61,8 @@ class Delete(Struct, frozen=True):
 Operation = Create | Put | Replace | Delete
 
 
+PAGE = 1000
+"""The most rows of one answer. Source: Table Storage, "Query timeout and pagination"."""
 TRANSACTION = 100
 """The most operations of one transaction. Source: Table Storage, "Performing entity group transactions"."""
 
@@ -130,3 +133,16 @@ class Table(Protocol):
     def close(self) -> None:
         """Let go of connections. Closing twice is harmless."""
         ...
+
+
+def taken(table: Table, partition: str, first: str, last: str, sizes: Iterable[int]) -> Iterator[Row]:
+    """The rows with `first <= key < last`, in key order, read as they are taken.
+
+    `sizes` are how many are read at once, one time after the other; after them it is a whole page.
+    """
+    for most in chain(sizes, repeat(PAGE)):
+        found = table.query(partition, first, last, most)
+        yield from found
+        if len(found) < most:
+            return
+        first = f"{found[-1].key}."  # Nothing stands between a key and that key with a dot behind it.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import TypeVar, get_args
 
 from flask import Blueprint, Response, jsonify, request
@@ -192,18 +193,12 @@ def _within(time: datetime, query: TimelineQuery) -> bool:
 def entries_after(queries: Queries, query: TimelineQuery, after: tuple[datetime, str] | None) -> list[Entry]:
     """The entries that answer and lie after a place, newest first: one more than `limit` if there are more.
 
-    Entries of one commit have one time, so those shown already are asked for once more, and left out.
+    Entries of one commit have one time, so those shown already are read once more, and left out.
     """
     if after is not None:
         query = replace(query, until=min(query.until, after[0] + _TICK))
-    wanted = query.limit + 1
-    ask = wanted
-    while True:
-        entries = queries.timeline(replace(query, limit=ask))
-        left = [entry for entry in entries if after is None or (entry.at, entry.id) < after]
-        if len(left) >= wanted or len(entries) < ask:
-            return left[:wanted]
-        ask *= 2
+    left = (entry for entry in queries.entries(query) if after is None or (entry.at, entry.id) < after)
+    return list(islice(left, query.limit + 1))
 
 
 # --- both ------------------------------------------------------------------------------------------

@@ -216,9 +216,3 @@ def test_the_span_has_its_start_and_not_its_end() -> None:
     """`since` is included and `until` is not."""
     assert Query(at(1), at(2)).wants(line(1))
     assert not Query(at(0), at(1)).wants(line(1))
-
-
-def test_answers_come_newest_first_and_once() -> None:
-    """An entry that stands in two index rows is one answer; the limit is for whoever asked."""
-    query = Query(at(0), at(100), limit=1)
-    assert query.select([CHAIN[0], *CHAIN, CHAIN[2]]) == list(reversed(CHAIN))

@@ -12,7 +12,6 @@ from msgspec import Struct
 from lami.core import digests
 from lami.core.ids import ResourceId
 from lami.core.model import Book, Entry, Finding, Subject
-from lami.core.timeline import broken
 from lami.store import rows
 from lami.store.books import Books
 from lami.store.due import DueList
@@ -111,7 +110,7 @@ def faults_within(table: Table, held: Sequence[Subject], subscriptions: frozense
     for subject in held:
         book = books.load(subject).book
         lines = list(reversed(books.entries(subject)))
-        if why := broken(lines, book.chain, book.entries):
+        if why := books.broken(subject):
             found.append(f"{subject.partition}: {why}")
         found += [f"{subject.partition} still owes {owed.id}" for owed in book.owed]
         entries |= {entry.id: entry for entry in lines}

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from msgspec.structs import replace
 
+from lami.core.belief import latest
 from lami.core.model import (
-    Book,
     Decision,
     Entry,
     Finding,
@@ -25,7 +25,7 @@ from lami.core.model import (
     PrincipalState,
     Subject,
 )
-from lami.core.timeline import broken, hashed
+from lami.core.timeline import hashed
 from lami.store.books import Books, Loaded, Repeated
 from lami.store.sqlite import SqliteTable
 from lami.store.table import Conflict, Table
@@ -113,6 +113,7 @@ class BooksMachine(RuleBasedStateMachine):
         resolved=st.sets(st.sampled_from("xyz")),
         lines=st.integers(0, 3),
         owes=st.booleans(),
+        minutes=st.integers(-9, 9),
         data=st.data(),
     )
     def commit(
@@ -125,12 +126,17 @@ class BooksMachine(RuleBasedStateMachine):
         resolved: set[str],
         lines: int,
         owes: bool,
+        minutes: int,
         data: st.DataObject,
     ) -> None:
-        """A worker commits a decision on what it loaded, and with it what is left of some debts."""
+        """A worker commits a decision on what it loaded, and with it what is left of some debts.
+
+        Its clock says what it likes.
+        """
         view = self.views[worker]
         left = self.left_of(view, data)
-        decision = self.decision(view, gate, put, gone, opened, resolved, lines, owes)
+        now = START + timedelta(minutes=minutes)
+        decision = self.decision(view, gate, put, gone, opened, resolved, lines, owes, now)
         model = self.model
         if gate and gate in model.gates:
             with pytest.raises(Repeated):
@@ -165,6 +171,7 @@ class BooksMachine(RuleBasedStateMachine):
         resolved: set[str],
         lines: int,
         owes: bool,
+        now: datetime,
     ) -> Decision:
         """What this worker, who knows no better, decides."""
         before = view.loaded.book
@@ -179,7 +186,7 @@ class BooksMachine(RuleBasedStateMachine):
         chain = before.chain
         for n in range(before.entries + 1, before.entries + lines + 1):
             text = f"line {n} " + "é\u202e" * (n % 5)
-            entry = Entry(f"e-{n:06d}", START, "observed", WHO, text, {}, {"n": str(n)}, cause(f"c{version}"))
+            entry = Entry(f"e-{n:06d}", now, "observed", WHO, text, {}, {"n": str(n)}, cause(f"c{version}"))
             entries.append(hashed(entry, chain))
             chain = entries[-1].hash
         owed = None
@@ -194,6 +201,7 @@ class BooksMachine(RuleBasedStateMachine):
             findings=findings,
             chain=chain,
             entries=before.entries + len(entries),
+            latest=latest(before.latest, now) if entries else before.latest,
             owed=(*before.owed, *([owed] if owed else [])),
         )
         return Decision(book, tuple(entries), left, gate, tuple(sorted(opened)), owed)
@@ -305,11 +313,18 @@ class BooksMachine(RuleBasedStateMachine):
     @invariant()
     def nothing_is_lost(self) -> None:
         """The table holds the model: version, state, findings, debts, and every entry ever, in its chain."""
-        view = self.view()
+        self.view()
         entries = list(reversed(self.books.entries(SUBJECT)))
         assert entries == self.model.entries
-        book: Book = view.loaded.book
-        assert broken(entries, book.chain, book.entries) == ""
+        assert self.books.broken(SUBJECT) == ""
+
+    @rule(minutes=st.integers(-10, 10))
+    def timeline(self, minutes: int) -> None:
+        """A question to the timeline has every entry that is late enough, the latest first."""
+        since = START + timedelta(minutes=minutes)
+        wanted = [entry for entry in self.model.entries if entry.at >= since]
+        newest_first = sorted(wanted, key=lambda entry: (entry.at, entry.id), reverse=True)
+        assert list(self.books.timeline(SUBJECT, since)) == newest_first
 
 
 def _identity(finding: Finding) -> tuple[str, int]:

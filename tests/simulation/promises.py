@@ -32,7 +32,6 @@ from lami.core.model import (
 from lami.core.persisting import TAKING
 from lami.core.policy import worst
 from lami.core.posture import place
-from lami.core.timeline import broken as broken_chain
 from lami.store import rows
 from lami.store.books import Books
 from lami.store.index import Index
@@ -797,10 +796,8 @@ def _copied(held: Held) -> Iterator[str]:
 
 
 def _chains(held: Held) -> Iterator[str]:
-    for book in held.books():
-        why = broken_chain(held.entries[book.subject], book.chain, book.entries)
-        if why:
-            yield why
+    books = Books(held.world.memory)
+    yield from filter(None, (books.broken(book.subject) for book in held.books()))
 
 
 def _digested(held: Held) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from threading import Barrier
 from uuid import uuid4
 
@@ -26,7 +27,7 @@ from lami.store import rows
 from lami.store.azure_tables import from_connection_string
 from lami.store.books import Books, Loaded, Repeated
 from lami.store.sqlite import SqliteTable
-from lami.store.table import Conflict, LimitExceeded, Put, Row, Table
+from lami.store.table import Conflict, Create, LimitExceeded, Put, Row, Table
 from tests.core.builders import (
     HOSTILE,
     OWNER,
@@ -40,11 +41,13 @@ from tests.core.builders import (
     make_assignment,
     make_holder,
     make_identity_holder,
+    make_principal,
     principal_step,
     says_carries,
     told,
     workflow,
 )
+from tests.store.counting import Counting
 
 PRINCIPAL = Subject("principal", P1)
 HOLDER = Subject("holder", workflow().text)
@@ -119,7 +122,7 @@ def test_what_is_gone_leaves_no_row_behind(memory: Table) -> None:
 
 
 def test_the_timeline_comes_back_newest_first_and_holds(memory: Table) -> None:
-    """Over several commits the chain holds, and `limit` gives the newest."""
+    """Over several commits the chain holds."""
     books = Books(memory)
     loaded = books.load(PRINCIPAL)
     for number in range(4):
@@ -128,12 +131,66 @@ def test_the_timeline_comes_back_newest_first_and_holds(memory: Table) -> None:
     assert entries == sorted(entries, key=lambda entry: entry.id, reverse=True)
     assert len(entries) == loaded.book.entries == 8
     assert broken(list(reversed(entries)), loaded.book.chain, loaded.book.entries) == ""
-    assert books.entries(PRINCIPAL, limit=1) == entries[:2]
 
 
-@pytest.mark.parametrize("change", ["text", "removed", "head"])
+def moments(memory: Table, minutes: list[int]) -> Books:
+    """A book with one commit at each of these times, in this order."""
+    books = Books(memory)
+    loaded = books.load(PRINCIPAL)
+    for number, minute in enumerate(minutes):
+        line = make_assignment(f"a{number}", role=OWNER, created=at(-99))
+        what = told(line.id, time=at(-98), id=f"event-{number}")
+        loaded = books.commit(loaded, principal_step(loaded.book, what, line, now=at(minute)))
+    return books
+
+
+def test_a_question_has_the_latest_first_whatever_the_clocks_say(memory: Table) -> None:
+    """Of workers whose clocks differ, too. The chain keeps the order in which they came."""
+    books = moments(memory, [5, 7, 2, 6, 90, 8])
+    asked = [(entry.at, entry.id) for entry in books.timeline(PRINCIPAL, at(6))]
+    assert [moment for moment, _ in asked] == [at(m) for m in (90, 90, 8, 8, 7, 7, 6, 6)]
+    assert asked == sorted(asked, reverse=True)
+    assert [entry.at for entry in books.entries(PRINCIPAL)][::2] == [at(m) for m in (8, 90, 6, 2, 7, 5)]
+    assert books.load(PRINCIPAL).book.latest == at(90)
+    assert books.broken(PRINCIPAL) == ""
+
+
+def test_a_row_that_does_not_say_how_late_its_entries_are_hides_none(memory: Table) -> None:
+    """What stands behind it is read all the same, and in order."""
+    books = moments(memory, [5, 90, 6, 7])
+    expected = list(books.timeline(PRINCIPAL, at(6)))
+    for version in (1, 3, 4):
+        key = rows.entries_key(version) + ".00"
+        row = memory.get(PRINCIPAL.partition, key)
+        assert row is not None
+        memory.transact(PRINCIPAL.partition, [Put(key, {"d0": row.values["d0"]})])
+    assert len(expected) == 6
+    assert list(books.timeline(PRINCIPAL, at(6))) == expected
+    assert "says another latest time" in books.broken(PRINCIPAL)
+
+
+@pytest.mark.parametrize("many", [500, 2_000])
+def test_the_newest_of_a_timeline_cost_no_more_for_the_older(many: int) -> None:
+    """A page reads some rows, and so does what was since a late time, however many there are."""
+    table = Counting()
+    for number in range(many):
+        (entry, *_) = principal_step(
+            make_principal(), told(assignment_id()), make_assignment(), now=at(number)
+        ).entries
+        found = rows.stack_entries(number, [replace(entry, id=f"e-{number:06d}")], at(number))
+        table.transact(PRINCIPAL.partition, [Create(key, values) for key, values in found.items()])
+    books = Books(table)
+    assert [entry.at for entry in islice(books.timeline(PRINCIPAL, at(0)), 100)][-1] == at(many - 100)
+    assert len(list(books.timeline(PRINCIPAL, at(many - 50)))) == 50
+    assert table.read <= 256
+
+
+@pytest.mark.parametrize("change", ["text", "removed", "head", "latest", "head's latest"])
 def test_tampering_with_the_table_shows(memory: Table, change: str) -> None:
-    """Whoever rewrites a row of entries, deletes one or rewrites the head breaks the chain."""
+    """Whoever rewrites a row of entries, deletes one or rewrites the head breaks the chain.
+
+    So does who would hide what is older from a question, by a row that says that nothing is so late.
+    """
     books = Books(memory)
     loaded = books.load(PRINCIPAL)
     for number in range(3):
@@ -147,11 +204,16 @@ def test_tampering_with_the_table_shows(memory: Table, change: str) -> None:
         memory.transact(PRINCIPAL.partition, [Put(key, forged)])
     elif change == "removed":
         memory.transact(PRINCIPAL.partition, [Put(key, rows.pack([]))])
+    elif change == "latest":
+        forged = rows.stack_entries(2, rows.unpack_entries(row), at(-999))
+        memory.transact(PRINCIPAL.partition, [Put(key, values) for key, values in forged.items()])
+        assert len(list(books.timeline(PRINCIPAL, at(-99)))) < len(books.entries(PRINCIPAL))
     else:
-        head = rows.head(replace(loaded.book, chain="0" * 64))
-        memory.transact(PRINCIPAL.partition, [Put(rows.HEAD, head)])
-    book = books.load(PRINCIPAL).book
-    assert broken(list(reversed(books.entries(PRINCIPAL))), book.chain, book.entries) != ""
+        forged_book = replace(loaded.book, chain="0" * 64)
+        if change == "head's latest":
+            forged_book = replace(loaded.book, latest=at(-999))
+        memory.transact(PRINCIPAL.partition, [Put(rows.HEAD, rows.head(forged_book))])
+    assert books.broken(PRINCIPAL) != ""
 
 
 def test_what_a_commit_wrote_can_be_read_again_for_its_debts(memory: Table) -> None:

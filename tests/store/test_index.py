@@ -21,7 +21,7 @@ from lami.store.books import Books
 from lami.store.due import DueList
 from lami.store.index import SHARDS, Index, IndexedFinding, days
 from lami.store.sqlite import SqliteTable
-from lami.store.table import Delete, Row, Table
+from lami.store.table import Delete, Table
 from tests.core.builders import (
     ELSEWHERE,
     HOSTILE,
@@ -39,6 +39,7 @@ from tests.core.builders import (
     told,
     workflow,
 )
+from tests.store.counting import Counting
 
 PRINCIPAL = Subject("principal", P1)
 GRANT = make_assignment(role=OWNER, created=at(-9))
@@ -96,22 +97,6 @@ def on(index: Index, day: date) -> list[str]:
     """The ids of the entries of a day, as they are read."""
     since = datetime.combine(day, time.min, UTC)
     return [entry.id for entry in index.entries(since, since + timedelta(days=1))]
-
-
-class Counting(SqliteTable):
-    """A table that counts the rows it is asked for."""
-
-    def __init__(self) -> None:
-        super().__init__(":memory:")
-        self.read = 0
-
-    def query(
-        self, partition: str, first: str = "", last: str | None = None, limit: int | None = None
-    ) -> list[Row]:
-        """Read, and count."""
-        found = super().query(partition, first, last, limit)
-        self.read += len(found)
-        return found
 
 
 def test_entries_are_copied_into_their_day(table: Table) -> None:

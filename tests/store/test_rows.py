@@ -226,7 +226,7 @@ def test_every_book_comes_back(samples: Samples) -> None:
         (Subject("role", P1), role),
     ):
         findings = {samples.text: samples.finding}
-        book = Book(subject, state, 2**40, samples.text, 2**33, findings, (samples.owed,))
+        book = Book(subject, state, 2**40, samples.text, 2**33, samples.time, findings, (samples.owed,))
         assert rows.decode(subject, stored(book)) == book
 
 
@@ -381,7 +381,7 @@ def test_a_book_of_4000_grants_fits_one_transaction() -> None:
         "1", cause(), tuple(OwedAlert(id, "") for id in findings), index=OwedIndex(True, tuple(findings))
     )
     state = PrincipalState("User", grants, terms)
-    book = Book(Subject("principal", P1), state, 1, "c", 4_000, dict(sorted(findings.items())), (owed,))
+    book = Book(Subject("principal", P1), state, 1, "c", 4_000, NOW, dict(sorted(findings.items())), (owed,))
     found = rows.decode(book.subject, stored(book))
     assert found == book
 

@@ -83,7 +83,8 @@ SubjectState = PrincipalState | HolderState | RoleState | LamiState
 class Book(Struct, frozen=True):
     """All that lami holds of one subject, with its version. Version 0 is a book nobody has written.
 
-    `chain` is the hash of its newest entry, `entries` how many there are. `findings` are those not
+    `chain` is the hash of its newest entry, `entries` how many there are, `latest` the latest time that any
+    of them has: clocks of workers differ, so the newest may have an earlier one. `findings` are those not
     resolved, by id.
     """
 
@@ -92,6 +93,7 @@ class Book(Struct, frozen=True):
     version: int = 0
     chain: str = ""
     entries: int = 0
+    latest: datetime | None = None
     findings: Mapping[str, Finding] = field(default_factory=dict)
     owed: tuple[Owed, ...] = ()
 
