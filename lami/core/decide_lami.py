@@ -30,6 +30,7 @@ def decide_lami(book: Book, stimulus: Stimulus, rules: Rules, now: datetime) -> 
     if not isinstance(state, LamiState):
         raise TypeError(f"{book.subject} is not lami's own book")
     draft = Draft(book, stimulus.cause, rules, now, stimulus.gate)
+    draft.looked = True  # There is nothing to look at.
     after: LamiState | None = state
     if isinstance(stimulus, Blinded):
         after = _blinded(state, stimulus, draft)

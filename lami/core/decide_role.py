@@ -54,6 +54,7 @@ def decide_role(
         after = _accepted(state, stimulus, draft)
     if after is None:
         return None
+    draft.looked = look is not None
     if look is not None:
         after = _see(after, stimulus, look, draft)
     elif isinstance(stimulus, Holds) and needs_look(after):

@@ -13,7 +13,7 @@ from typing import get_args
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from lami.core.belief import SKEW, latest
+from lami.core.belief import SKEW
 from lami.core.findings import Detector, Settled, settle
 from lami.core.model import (
     LAMI,
@@ -217,7 +217,7 @@ class Draft(Struct):
             findings=findings,
             chain=chain,
             entries=book.entries + len(entries),
-            latest=latest(book.latest, self.now) if entries else book.latest,
+            latest=_latest(book, self.now) if entries else book.latest,
             owed=(*book.owed, owed) if owes else book.owed,
         )
         return Decision(after, entries, resolved, self.gate, opened, owed if owes else None, self.doubt)
@@ -302,6 +302,13 @@ def _stood(finding: Finding, settled: Settled) -> str:
 def _excepted(finding: Finding) -> str:
     one = finding.suppressed
     return f" (excepted until {one.until:%Y-%m-%d %H:%M} UTC: {one.reason}; {one.owner})" if one else ""
+
+
+def _latest(book: Book, now: datetime) -> datetime | None:
+    """The latest time of any entry, with those of now; not known where it is not known of those before."""
+    if not book.entries:
+        return now
+    return None if book.latest is None else max(book.latest, now)
 
 
 def _after(deadline: datetime) -> datetime:

@@ -153,8 +153,8 @@ class Books:
         """Why a subject's timeline does not hold, as one reading has it; empty where it does.
 
         The chain covers all that entries say. What rows say beside it decides what a question finds, so that
-        is compared too. Head and entries are read one after the other: what is written in between seems
-        broken.
+        is compared too; where they say nothing a question reads on, and finds no less. Head and entries are
+        read one after the other: what is written in between seems broken.
         """
         book = self.load(subject).book
         found = self._table.query(subject.partition, *rows.stacked(rows.ENTRY))
@@ -166,9 +166,11 @@ class Books:
         latest = None
         for row, commit in zip(reversed(found), commits, strict=True):
             latest = belief.latest(latest, *(entry.at for entry in commit))
-            if rows.latest(row) != latest:
+            if rows.latest(row) not in (None, latest):
                 return f"row {row.key} says another latest time than the entries up to it have"
-        return "" if book.latest == latest else "the book names another latest time than its entries have"
+        if book.latest not in (None, latest):
+            return "the book names another latest time than its entries have"
+        return ""
 
     def written(self, loaded: Loaded, owed: Owed) -> tuple[tuple[Entry, ...], tuple[Finding, ...]]:
         """The entries and resolved findings of the commit that an outbox row belongs to."""

@@ -253,7 +253,7 @@ def unpack_entries(row: Row) -> list[Entry]:
 
 
 def latest(row: Row) -> datetime | None:
-    """The latest time that any entry has of those in a row of a book and in all that were written before."""
+    """The latest time of any entry in a row of a book and in those written before, or None."""
     found = row.values.get(_LATEST)
     return datetime.fromisoformat(str(found)) if found is not None else None
 

@@ -49,6 +49,19 @@ def test_a_gap_opens_and_closes_with_its_finding() -> None:
     assert closed.book.state == LamiState()
 
 
+def test_a_grace_is_over_with_the_look_at_its_end() -> None:
+    """A policy may wait with a gap as with anything else."""
+    patient = rules('[grace]\nlami-gap = "10m"')
+    said = decide_lami(FRESH, BLIND, patient, NOW)
+    assert said is not None
+    assert said.owed is not None
+    assert said.opened == ()
+    (due,) = [look.at for look in said.owed.looks if look.why == "grace"]
+    later = decide_lami(said.book, Again("later", cause()), patient, due)
+    assert later is not None
+    assert [one.rule for one in later.book.findings.values()] == ["lami-gap"]
+
+
 def test_what_is_said_twice_changes_nothing() -> None:
     """Neither a gap that is known nor an end of none is written."""
     assert decide_lami(step(FRESH, BLIND).book, BLIND, rules(), at(60)) is None

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from lami.core.decide_role import decide_role
 from lami.core.definitions import canonical
+from lami.core.draft import Rules
 from lami.core.ids import ResourceId
 from lami.core.model import (
     Absent,
@@ -48,11 +49,15 @@ AGAIN = Again("later", cause())
 
 
 def step(
-    book: Book, look: RoleDefinition | Absent | None, stimulus: Stimulus = EVENT, now: datetime = NOW
+    book: Book,
+    look: RoleDefinition | Absent | None,
+    stimulus: Stimulus = EVENT,
+    now: datetime = NOW,
+    by: Rules | None = None,
 ) -> Decision:
     """What the role's book does; fails where the stimulus was ignored as old."""
     shown = Present(look) if isinstance(look, RoleDefinition) else look
-    decision = decide_role(book, stimulus, shown, rules(), now)
+    decision = decide_role(book, stimulus, shown, by or rules(), now)
     assert decision is not None
     return decision
 
@@ -138,6 +143,20 @@ def test_what_a_lagging_replica_shows_is_doubted() -> None:
         assert late.doubt
         assert only_finding(late).status == "open"
         assert state_of(late).observed == canonical(WIDER.permissions)
+
+
+def test_a_grace_waits_for_the_look_at_its_end() -> None:
+    """A message does not end it, as it says nothing of what the role allows; the re-check does."""
+    patient = rules('[grace]\nrole-widened = "5m"')
+    wider = step(held(), written(WIDER, 10), told(DEFINITION, time=at(11)), at(12), patient)
+    assert (wider.opened, wider.owed is not None) == ((), True)
+    due = next(look.at for look in wider.owed.looks if look.why == "grace") if wider.owed else NOW
+    assert due >= at(12 + 300)
+    heard = step(wider.book, None, says_holds(P2), due, patient)
+    assert heard.opened == ()
+    assert only_finding(step(heard.book, written(WIDER, 10), AGAIN, due, patient)).rule == "role-widened"
+    mended = step(heard.book, written(ROLE, 20), AGAIN, due, patient)
+    assert (mended.opened, mended.owed.looks if mended.owed else ()) == ((), ())
 
 
 # --- who holds it, and what is expected -----------------------------------------------------------

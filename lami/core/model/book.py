@@ -84,8 +84,8 @@ class Book(Struct, frozen=True):
     """All that lami holds of one subject, with its version. Version 0 is a book nobody has written.
 
     `chain` is the hash of its newest entry, `entries` how many there are, `latest` the latest time that any
-    of them has: clocks of workers differ, so the newest may have an earlier one. `findings` are those not
-    resolved, by id.
+    of them has (clocks of workers differ, so the newest may have an earlier one), or None where nobody knows.
+    `findings` are those not resolved, by id.
     """
 
     subject: Subject
