@@ -38,7 +38,7 @@ BLIND_SPOTS: tuple[BlindSpot, ...] = (
     BlindSpot(
         "Workflows of Standard logic apps that do not answer",
         "they are files of the site, which its own runtime shows; of a stopped or broken app lami holds what "
-        "it last saw",
+        "it last saw, and where 20 of a subscription do not answer, reconcile asks no others there",
         "start the app; `lami doctor` tries some, and reconcile logs how many it could not read",
     ),
     BlindSpot(

@@ -10,16 +10,27 @@ class LamiError(Exception):
     """The base of every error lami raises on purpose; `str()` of it is fit for a person."""
 
 
+LONGEST_WAIT = 3600.0
+"""Seconds that lami leaves anybody alone for, whatever an answer asks: one header must not make it silent."""
+
+
 class Temporary(LamiError):
-    """Trying the same thing again later may go through. `retry_after` is in seconds, where known."""
+    """Trying the same thing again later may go through. `retry_after` is in seconds, where known.
+
+    It is `LONGEST_WAIT` at most.
+    """
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
-        self.retry_after = retry_after
+        self.retry_after = None if retry_after is None else min(retry_after, LONGEST_WAIT)
 
 
 class Permanent(LamiError):
     """Trying the same thing again will fail again: somebody has to change something first."""
+
+
+FAILURES = (Temporary, Permanent)
+"""What one of many things may fail with and hold up no other."""
 
 
 class BadEvent(Permanent):

@@ -19,6 +19,9 @@ from lami.core.model import IdentityHolder, RoleAssignment, RoleDefinition, Subj
 
 log = logging.getLogger(__name__)
 
+MOST_UNREAD = 20
+"""How many Standard logic apps of a subscription may fail to show workflows before no other is asked."""
+
 Grants = Mapping[Subject, frozenset[str]]
 """What principals hold, each grant as its `digests.line`."""
 
@@ -77,12 +80,13 @@ def defined(
     """Standard logic apps as listed, with what their workflows show; `each` is called before each is read.
 
     One whose workflows cannot be read comes as it was listed: nothing is concluded of its definitions. So do
-    all that are left once Azure asks to be left alone for a while.
+    all that are left once Azure asks to be left alone for a while, or many could not be read: one that hangs
+    is waited for some seconds, and a run must end within the time that a function call has.
     """
     unread: list[Unknown] = []
     for app in apps:
         each(app)
-        if any(one.retry_after for one in unread):
+        if len(unread) >= MOST_UNREAD or any(one.retry_after for one in unread):
             yield app
             continue
         shown = arm.workflows_of(app.id)
@@ -93,7 +97,8 @@ def defined(
             yield replace(app, definition=shown)
     if unread:
         first = unread[0].reason
-        log.warning("the workflows of %d Standard logic apps were not read: %s", len(unread), first)
+        rest = ", nor those of any after them" if len(unread) >= MOST_UNREAD else ""
+        log.warning("the workflows of %d Standard logic apps were not read%s: %s", len(unread), rest, first)
 
 
 def with_definitions(

@@ -16,7 +16,7 @@ from lami.core import digests
 from lami.core.model import Cause, Subject
 from lami.core.stimuli import DirectorySaid, Reconciled, Taken
 from lami.drain import Drain
-from lami.errors import Temporary
+from lami.errors import FAILURES, Permanent, Temporary
 from lami.handling import FirstSight, Handled, Tools, first_sight, handle
 from lami.store.due import Due, DueList
 
@@ -45,7 +45,7 @@ Listener = Callable[[Progress], None]
 class Report(Struct, frozen=True):
     """What a run did. `unread` names the subscriptions that could not be listed in full, and why.
 
-    `findings` are ids opened or resolved; `failed` are subjects that could not be handled now, and will be
+    `findings` are ids opened or resolved; `failed` are subjects that could not be handled, and will be
     looked at again. `directory` says why the directory was asked in vain; empty where it answered, or is not
     asked.
     """
@@ -77,8 +77,8 @@ class Tally(Struct):
         """Count what was opened and resolved."""
         self.findings |= dict.fromkeys(id for one in handled for id in one.findings)
 
-    def fail(self, subject: Subject, failure: Temporary) -> None:
-        """Note a subject that could not be handled now."""
+    def fail(self, subject: Subject, failure: Temporary | Permanent) -> None:
+        """Note a subject that could not be handled."""
         log.warning("%s %s could not be handled: %s", subject.kind, subject.id, failure)
         self.failed[subject.id] = str(failure)
 
@@ -159,7 +159,7 @@ class Handler(Struct, frozen=True):
         for subject in subjects:
             try:
                 handled = how(subject)
-            except Temporary as failure:
+            except FAILURES as failure:
                 tally.fail(subject, failure)
                 continue
             if handled is not None:
@@ -173,7 +173,7 @@ class Handler(Struct, frozen=True):
         """
         try:
             further = self.drain.pay([handled.loaded for handled in done])
-        except Temporary:
+        except FAILURES:
             further = [more for one in done for more in self._pay_alone(one.loaded.book.subject, tally)]
         tally.add([one for one in done if one.loaded.book.subject.id not in tally.failed])
         tally.add(further)
@@ -182,7 +182,7 @@ class Handler(Struct, frozen=True):
     def _pay_alone(self, subject: Subject, tally: Tally) -> list[Handled]:
         try:
             return self.drain.pay([self.tools.books.load(subject)])
-        except Temporary as failure:
+        except FAILURES as failure:
             tally.fail(subject, failure)
             return []
 

@@ -32,9 +32,9 @@ from lami.core.model import (
     Unknown,
 )
 from lami.core.stimuli import Again, Told
-from lami.errors import Temporary
+from lami.errors import FAILURES, Permanent, Temporary
 from lami.handling import Handled, Tools, handle, handle_loaded, subscriptions_of
-from lami.routing import ASSIGNMENT, Router, handle_for
+from lami.routing import ASSIGNMENT, NotNow, Router, handle_for
 from lami.store.books import Loaded
 from lami.store.due import Due
 
@@ -109,10 +109,10 @@ class _Sweep(Struct):
 
 
 class Answer(Struct, frozen=True):
-    """What became of one item: what was handled, or why it failed and is to be put off."""
+    """What became of one item: what was handled, or why it failed."""
 
     handled: tuple[Handled, ...] = ()
-    failure: Temporary | None = None
+    failure: Temporary | Permanent | None = None
 
 
 class Sweeper:
@@ -153,7 +153,7 @@ class Sweeper:
                 return None
         swept = replace(self._tools, arm=Listed(self._tools.arm, subscription, lines, known))
         ordered = sorted(items, key=lambda item: item.change.time if item.change else item.at)
-        return {item: self._answer_one(swept, at_work, item) for item in ordered}
+        return {item: self._answer_one(swept, at_work, item, lines) for item in ordered}
 
     # --- before the listing that counts ---
 
@@ -223,18 +223,28 @@ class Sweeper:
 
     # --- after it ---
 
-    def _answer_one(self, swept: Tools, at_work: _Sweep, item: Due) -> Answer:
+    def _answer_one(
+        self, swept: Tools, at_work: _Sweep, item: Due, lines: Mapping[str, RoleAssignment]
+    ) -> Answer:
         try:
             if item.change is None:
                 return Answer(tuple(self._again(swept, at_work, item)))
             if not at_work.principals[item]:
-                self._router.unknown(item.change)
-                return Answer()
+                return self._unknown(item.change, lines)
             handled = tuple(self._told(swept, at_work, item, item.change))
             self._router.settle_shared(item.change, handled)
             return Answer(handled)
-        except Temporary as failure:
+        except FAILURES as failure:
             return Answer(failure=failure)
+
+    def _unknown(self, change: Change, lines: Mapping[str, RoleAssignment]) -> Answer:
+        """A change of an assignment that nobody was seen to hold when the first listing was read."""
+        if change.resource.key not in lines:
+            self._router.unknown(change)
+            return Answer()
+        # The second shows whose it is: its book is loaded before it is looked at anew.
+        handled = self._router.route(change)
+        return Answer() if isinstance(handled, NotNow) else Answer(tuple(handled))
 
     def _told(self, swept: Tools, at_work: _Sweep, item: Due, change: Change) -> Iterator[Handled]:
         seen = at_work.principals[item]

@@ -17,11 +17,12 @@ from lami.core.messages import carried
 from lami.core.model import HolderState, Subject
 from lami.core.stimuli import Again
 from lami.drain import Drain
-from lami.errors import Permanent, Temporary
+from lami.errors import FAILURES, Permanent, Temporary
 from lami.handling import Tools, handle
 from lami.pace import Calm, Pace, window_end
 from lami.reconcile import Reconciler
 from lami.routing import NotNow, Router
+from lami.runs import RUN_LEASE
 from lami.store.books import Loaded
 from lami.store.due import Due, DueList
 from lami.sweep import Sweeper
@@ -59,10 +60,10 @@ class Walker:
         """Do what is due by now; answer how many items were done. One that fails is put off.
 
         What drains by itself comes first: a book that was loaded before another drain has paid its debts
-        would overwrite what is newer in the index.
+        would overwrite what is newer in the index. Runs of reconcile come last, when all else is paid: one
+        may take longer than this worker lives.
         """
         items = self._due.by(self._tools.clock())
-        count = sum(self._reconcile(item) for item in items if item.why == "reconcile")
         left = dict.fromkeys(self._carried_first([item for item in items if item.why != "reconcile"]))
         done: Done = {}
         for subscription, asked in self._sweeper.storms(left).items():
@@ -74,23 +75,13 @@ class Walker:
         paid = self._paid(done)
         for item in paid:
             self._due.done(item)
-        return count + len(paid)
+        runs: dict[str, list[Due]] = {}
+        for item in items:
+            if item.why == "reconcile":
+                runs.setdefault(item.resource, []).append(item)
+        return len(paid) + sum(self._reconcile(asked) for asked in runs.values())
 
     # --- what drains by itself ---
-
-    def _reconcile(self, item: Due) -> bool:
-        run = f"{item.cause.id}/{item.resource}/{item.tries}"
-        try:
-            report = self._reconciler.resume(item.resource, run)
-        except Temporary as failure:
-            self._put_off(item, failure)
-            return False
-        if report.unread:
-            unread = ", ".join(f"{one} could not be listed: {why}" for one, why in report.unread.items())
-            self._put_off(item, Temporary(unread))
-            return False
-        self._due.done(item)
-        return True
 
     def _carried_first(self, items: Iterable[Due]) -> list[Due]:
         """Have what principals hold reach their holders, where these are to be judged after their grace.
@@ -107,8 +98,8 @@ class Walker:
             try:
                 if self._has_turn(item):
                     first[item] = self._look_at_carried(item, holder)
-            except Temporary as failure:
-                self._put_off(item, failure)
+            except FAILURES as failure:
+                self._failed(item, failure)
         return [*going, *self._paid(first)]
 
     def _look_at_carried(self, item: Due, holder: Subject) -> list[Loaded]:
@@ -128,7 +119,7 @@ class Walker:
             return False
         for item, answer in answers.items():
             if answer.failure is not None:
-                self._put_off(item, answer.failure)
+                self._failed(item, answer.failure)
             else:
                 done[item] = [one.loaded for one in answer.handled]
         return True
@@ -139,11 +130,8 @@ class Walker:
         try:
             if _holder_after_grace(item) is not None or self._has_turn(item):
                 done[item] = self._do(item)
-        except Temporary as failure:
-            self._put_off(item, failure)
-        except Permanent as failure:
-            log.error("gave up on %s of %s: %s", item.why, item.resource or item.subject, failure)  # noqa: TRY400
-            self._due.done(item)
+        except FAILURES as failure:
+            self._failed(item, failure)
 
     def _has_turn(self, item: Due) -> bool:
         """Whether Azure may be asked for it in this window; if not, it waits for the next."""
@@ -172,7 +160,7 @@ class Walker:
         """Pay what the books owe, all together, or each item's alone where that fails; answer who is paid."""
         try:
             self._drain.pay(_newest(one for loaded in done.values() for one in loaded))
-        except Temporary as failure:
+        except FAILURES as failure:
             log.info("%s; what is due is paid one by one", failure)
             return [item for item, loaded in done.items() if self._paid_alone(item, loaded)]
         return list(done)
@@ -182,17 +170,59 @@ class Walker:
         subjects = dict.fromkeys(one.book.subject for one in loaded)
         try:
             self._drain.pay([self._tools.books.load(subject) for subject in subjects])
-        except Temporary as failure:
-            self._put_off(item, failure)
+        except FAILURES as failure:
+            self._failed(item, failure)
             return False
         return True
 
-    def _put_off(self, item: Due, failure: Temporary) -> None:
+    # --- runs of reconcile ---
+
+    def _reconcile(self, items: Sequence[Due]) -> int:
+        """Do one run for all items of one place, since its listing answers each; answer how many are done.
+
+        The first stands for all, and is put off before the run begins: where this worker dies of it, whatever
+        is due then comes before the next try.
+        """
+        first, *others = items
+        held = replace(first, at=self._tools.clock() + RUN_LEASE, tries=first.tries + 1)
+        self._due.postpone(first, held)
+        self._due.all_done(others)
+        try:
+            self._run(first)
+        except Temporary as failure:
+            self._due.postpone(held, self._later(first, failure))
+            return 0
+        except Permanent as failure:
+            self._give_up(held, failure)
+            return 0
+        self._due.done(held)
+        return len(items)
+
+    def _run(self, item: Due) -> None:
+        """Do a run; raises `Temporary` also where it could not read all of its place."""
+        report = self._reconciler.resume(item.resource, f"{item.cause.id}/{item.resource}/{item.tries}")
+        if report.unread:
+            unread = ", ".join(f"{one} could not be listed: {why}" for one, why in report.unread.items())
+            raise Temporary(unread)
+
+    # --- what fails ---
+
+    def _failed(self, item: Due, failure: Temporary | Permanent) -> None:
+        """Put an item off, alone; or take it off the list where trying again cannot help."""
+        if isinstance(failure, Permanent):
+            self._give_up(item, failure)
+        else:
+            self._due.postpone(item, self._later(item, failure))
+
+    def _later(self, item: Due, failure: Temporary) -> Due:
         wait = min(_FIRST_RETRY * 2 ** min(item.tries, 10), _LAST_RETRY)
         wait = max(wait, timedelta(seconds=failure.retry_after or 0))
         log.warning("put off %s of %s: %s", item.why, item.resource or item.subject, failure)
-        later = replace(item, at=self._tools.clock() + wait, tries=item.tries + 1)
-        self._due.postpone(item, later)
+        return replace(item, at=self._tools.clock() + wait, tries=item.tries + 1)
+
+    def _give_up(self, item: Due, failure: Permanent) -> None:
+        log.error("gave up on %s of %s: %s", item.why, item.resource or item.subject, failure)
+        self._due.done(item)
 
 
 def _holder_after_grace(item: Due) -> Subject | None:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
 
 from lami.core import digests
 from lami.core.ids import ResourceId
-from lami.core.model import RoleAssignment, Subject, Unknown
+from lami.core.model import Cause, RoleAssignment, Subject, Unknown
 from lami.runs import RUN_LEASE, Progress
 from lami.schedule import reconcile_if_due, reconcile_now
+from lami.store.due import Due, Why
+from lami.store.table import LimitExceeded, Operation
 from tests.scale.estate import MANAGEMENT_GROUP, app, group_of
 from tests.scale.little import LITTLE, Little, little
 from tests.simulation.azure import CONTRIBUTOR, NARROW, SUB, app_id, queue_scope
 from tests.simulation.world import World
+
+WAYS: tuple[Why, ...] = ("drain", "grace", "doubt")
 
 
 class Killed(BaseException):
@@ -48,6 +53,19 @@ def dies_at(world: Little, listing: int) -> None:
     world.estate.before_read = die
     with pytest.raises(Killed):
         reconcile_now(world.lami)
+    world.estate.before_read = lambda kind, where: None
+
+
+def walk_till_death(world: Little) -> None:
+    """A worker walks, and dies as soon as it lists a subscription."""
+
+    def die(kind: str, where: str) -> None:
+        if kind == "holders_in":
+            raise Killed
+
+    world.estate.before_read = die
+    with suppress(Killed):
+        world.lami.service.walk()
     world.estate.before_read = lambda kind, where: None
 
 
@@ -99,6 +117,64 @@ def test_a_run_that_died_is_taken_up_by_the_schedule(world: Little) -> None:
     assert world.estate.asked["holders_in"] == 1
     assert reconcile_if_due(world.lami) is None
     assert world.rules().count("identity-churn") == 3
+
+
+def test_what_else_is_due_does_not_wait_for_a_run_that_kills_its_worker(world: Little) -> None:
+    """A run that takes longer than a worker lives comes after all else that is due, and not at each walk."""
+    recreate_all(world)
+    dies_at(world, listing=1)
+    world.estate.now += RUN_LEASE + timedelta(seconds=1)
+    known = next(iter(world.lami.queries.subjects(world.estate.subscriptions)))
+    due = world.estate.now - timedelta(seconds=1)
+    world.due.add([Due(due, "until", Cause("later", "lami/test", due), known)])
+    walk_till_death(world)
+    assert {item.why for item in world.due.by(world.estate.now)} == {"reconcile"}
+    for _ in world.estate.subscriptions:
+        walk_till_death(world)
+    assert world.leases() == []
+    world.estate.now += 2 * RUN_LEASE
+    while world.lami.service.walk():
+        pass
+    assert world.rules().count("identity-churn") == 3
+    assert world.leases() == []
+
+
+def test_many_that_ask_for_a_subscription_are_answered_by_one_run(world: Little) -> None:
+    """Forty resource groups that were deleted are one listing; in the end none of them is left."""
+    here, now = world.estate.subscriptions[0], world.estate.now - timedelta(seconds=1)
+    causes = [Cause(f"event-{number}", "delete", now) for number in range(40)]
+    world.due.add([Due(now, "reconcile", cause, resource=here) for cause in causes])
+    world.estate.recreate(app(here, 0), "c0ffee00-0000-4000-8000-000000000001")
+    assert world.lami.service.walk() == 40
+    assert world.estate.asked["holders_in"] == 1
+    assert world.rules().count("identity-churn") == 1
+    assert world.leases() == []
+    world.estate.now += 2 * RUN_LEASE
+    assert world.leases() == []
+
+
+def test_a_book_that_cannot_be_written_holds_up_no_other(world: Little) -> None:
+    """Neither a run of reconcile nor the walker; of a run it is said who could not be handled."""
+    here = world.estate.subscriptions[0]
+    sick = Subject("holder", app(here, 0).text)
+    write = world.lami.table.transact
+
+    def refuses(partition: str, operations: Sequence[Operation]) -> Mapping[str, str]:
+        if partition == sick.partition:
+            raise LimitExceeded("row 'a.head' is too large")
+        return write(partition, operations)
+
+    world.lami.table.transact = refuses  # type: ignore[method-assign]
+    recreate_all(world)
+    report = reconcile_now(world.lami)
+    assert list(report.failed) == [sick.id]
+    assert world.rules().count("identity-churn") == 2
+    healthy = Subject("holder", app(here, 1).text)
+    due = world.estate.now - timedelta(seconds=1)
+    cause = Cause("later", "lami/test", due)
+    world.due.add([Due(due, why, cause, one) for why in WAYS for one in (sick, healthy)])
+    world.lami.service.walk()
+    assert [item.why for item in world.due.by(world.estate.now)] == []
 
 
 def test_a_principal_that_differs_in_several_subscriptions_is_handled_in_each(world: Little) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
@@ -128,10 +130,17 @@ def test_answers_say_whether_to_try_again(hook: Recorder, status: int, kind: typ
 
 @pytest.mark.parametrize(
     ("header", "low", "high"),
-    [("17", 17, 17), ("Fri, 01 Jan 2100 00:00:00 GMT", 1e9, 1e10), ("Sat, 01 Jan 2000 00:00:00 GMT", 0, 0)],
+    [
+        ("17", 17, 17),
+        (format_datetime(datetime.now(UTC) + timedelta(minutes=50), usegmt=True), 1, 3000),
+        ("Sat, 01 Jan 2000 00:00:00 GMT", 0, 0),
+        ("31536000", 3600, 3600),
+        ("9" * 400, 3600, 3600),
+        ("Fri, 01 Jan 2100 00:00:00 GMT", 3600, 3600),
+    ],
 )
 def test_retry_after_is_handed_on(hook: Recorder, header: str, low: float, high: float) -> None:
-    """Seconds and dates are both understood; a date gone by means at once."""
+    """Seconds and dates are both understood; a date gone by means at once, a year an hour."""
     hook.status, hook.headers = 429, {"Retry-After": header}
     with pytest.raises(Temporary) as caught:
         Teams(hook.url, LoopbackTargets()).send(samples.redeploy())

@@ -9,6 +9,7 @@ import pytest
 
 from lami.core.model import ITSELF
 from lami.core.timeline import Query
+from lami.listing import MOST_UNREAD
 from lami.runs import Progress
 from lami.sandbox import IDENTITY, SITE, SLOT, Sandbox, resource_id
 from lami.sandbox.definitions import CARELESS, CARELESS_FILES, PLAIN_FILES, definition
@@ -155,6 +156,19 @@ def test_an_app_that_does_not_answer_loses_nothing(tmp_path: Path) -> None:
         assert reconciled(own) == 1
         assert standing(own) == []
         assert told(own) == set()
+
+
+def test_many_that_do_not_answer_are_not_all_waited_for(tmp_path: Path) -> None:
+    """A function call has five minutes, and each app that hangs takes some seconds of a run of reconcile."""
+    with world(tmp_path) as own:
+        for number in range(30):
+            app = resource_id(own.azure.subscription, GROUP, SITE, f"claims-std-{number:02d}")
+            own.azure.estate.put(app, files=PLAIN_FILES)
+        own.azure.faults.add(Fault(path="*/claims-std-*/workflows", status=500))
+        take(own)
+        own.azure.reads.clear()
+        reconciled(own)
+        assert len({path for path in paths(own.azure) if path.endswith("/workflows")}) == MOST_UNREAD
 
 
 def test_one_workflow_that_cannot_be_read_keeps_all(tmp_path: Path) -> None:

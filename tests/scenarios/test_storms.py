@@ -6,11 +6,13 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import count
 
 import pytest
 
+from lami.core.decode import decode
 from lami.core.ids import ResourceId
-from lami.core.model import RoleAssignment, Subject, Unknown
+from lami.core.model import Change, RoleAssignment, Subject, Unknown
 from tests.simulation.azure import CONTRIBUTOR, NARROW, OTHER_SUB, SUB, app_id, queue_scope
 from tests.simulation.world import World
 
@@ -207,6 +209,33 @@ def test_what_no_listing_shows_is_looked_at_one_by_one() -> None:
     world.settle()
     world.azure.assignments_in = whole  # type: ignore[method-assign]
     assert world.violations() == []
+
+
+def test_what_only_the_second_listing_shows_is_not_given_up() -> None:
+    """A replica that lags leaves a line out of the first; the change is too old to wait, and is told."""
+    world = quiet()
+    for _ in range(45):
+        world.azure.grant(world.azure.new_guid(), CONTRIBUTOR, SUBSCRIPTION)
+    events = list(world.azure.events)
+    world.azure.events.clear()
+    world.azure.sleep(600)
+    last = decode(events[-1], world.settings.subscriptions)
+    assert isinstance(last, Change)
+    whole, listings = world.azure.assignments_in, count(1)
+
+    def lags(subscription: str) -> Iterator[RoleAssignment | Unknown]:
+        hides = next(listings) == 1
+        for one in whole(subscription):
+            if not (hides and isinstance(one, RoleAssignment) and one.id == last.resource):
+                yield one
+
+    world.azure.assignments_in = lags  # type: ignore[method-assign]
+    for event in events:
+        world.lami.service.receive(event)
+    world.azure.sleep(10)
+    world.lami.service.walk()
+    assert next(listings) == 3
+    assert world.rules()["broad-grant"] == 45
 
 
 def test_a_throttled_read_puts_the_change_aside_and_azure_is_asked_when_it_said() -> None:

@@ -156,7 +156,7 @@ def test_a_question_has_the_latest_first_whatever_the_clocks_say(memory: Table) 
 
 
 def test_a_row_that_does_not_say_how_late_its_entries_are_hides_none(memory: Table) -> None:
-    """What stands behind it is read all the same, and in order; what comes after says no more than is known."""
+    """It is read all the same, and in order; what comes after says no more than is known."""
     books = moments(memory, [5, 90, 6])
     for version in (1, 2, 3):
         key = rows.entries_key(version) + ".00"
