@@ -79,7 +79,7 @@ def _found(
             **({"automation": made_by.name} if made_by else {}),
         },
         cause=grant.cause,
-        since=grant.newest,
+        since=grant.since,
         telling=severity,
         thread=grants.thread(book, state),
         holds=grant.access.key,

@@ -60,7 +60,7 @@ def _found(book: Book, state: PrincipalState, key: str, grant: Grant, was: Acces
         title=f"the condition of {what} was {_VERBS.get(change, change)} {subject.name}'s grant",
         detail=detail,
         cause=grant.cause,
-        since=grant.newest,
+        since=grant.since,
         telling=f"{severity}|{grant.access.key}",
         thread=grants.thread(book, state),
         holds=grant.access.key,

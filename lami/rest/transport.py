@@ -14,6 +14,8 @@ from requests import PreparedRequest, Response, Session
 from requests.hooks import default_hooks
 from requests.structures import CaseInsensitiveDict
 
+from lami.rest.characters import whole
+
 
 class _Connections:
     """In a session's place: sends what it is given through the adapters: they know of TLS, proxies, pools."""
@@ -41,9 +43,8 @@ class _Connections:
         if data:
             prepared.prepare_body(data, None)
         prepared.hooks = default_hooks()
-        answer = self._session.get_adapter(url).send(prepared, timeout=timeout, **self._settings)
-        answer.content  # noqa: B018 - a reply that breaks off fails here, where the transport expects it
-        return answer
+        # Read to its end: a reply that breaks off fails here, where the transport expects it.
+        return whole(self._session.get_adapter(url).send(prepared, timeout=timeout, **self._settings))
 
     def close(self) -> None:
         """Let go of the connections."""

@@ -137,14 +137,14 @@ def test_many_threads_read_a_name_once(azure: Scripted, arm: Arm) -> None:
     ("name", "called"),
     [
         ("prod\r\nBcc: all@evil.example\x1b[2J", "prodBcc: all@evil.example[2J"),
-        ("\u202egnp.\u200bexe\u2028\ud800", "gnp.exe"),
+        ("\u202egnp.\u200bexe\u2028\ud800", "gnp.exe\ufffd"),
         ("x" * 10_000, "x" * 64),
         ("  Größe – 本番  ", "Größe – 本番"),
         ("<img src=x onerror=alert(1)> [a](https://evil.example)", None),
     ],
 )
 def test_a_hostile_name(azure: Scripted, arm: Arm, name: str, called: str | None) -> None:
-    """Control, direction and half characters are left out, what is long is cut; markup is for channels."""
+    """Control and direction are left out, half characters replaced, long ones cut; markup is for channels."""
     azure.says[ROOT.lower()] = Reply(replies.subscription(name))
     assert _scope(arm).called == (name if called is None else called)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -61,3 +62,20 @@ def test_a_connection_is_kept(azure: Scripted) -> None:
         (pool,) = (adapter.poolmanager.pools[key] for key in adapter.poolmanager.pools.keys())  # noqa: SIM118
         assert pool.num_connections == 1
     assert "Cookie" not in azure.asked[1].headers
+
+
+@pytest.mark.parametrize(
+    ("said", "read"),
+    [
+        (rb'{"a": "x\ud83dy", "\udc00": ["\ude00\ud83d"]}', {"a": "x\ufffdy", "\ufffd": ["\ufffd\ufffd"]}),
+        (rb'{"a": "\ud83d\ude00 \\ud83d"}', {"a": "\U0001f600 \\ud83d"}),
+    ],
+    ids=["half", "whole"],
+)
+def test_half_a_character_is_replaced(azure: Scripted, said: bytes, read: object) -> None:
+    """What JSON can say and no store can hold does not reach whoever reads the reply; all else does."""
+    azure.says["/x"] = Reply(said)
+    with make_transport(azure.url, 5, 5, environment=False) as transport:
+        answer = transport.send(HttpRequest("GET", f"{azure.url}/x"))
+    assert json.loads(answer.text()) == read
+    assert answer.headers["content-type"] == "application/json"

@@ -465,6 +465,18 @@ def test_accepting_an_orphan_tolerates_that_assignment_and_no_later_one() -> Non
     assert other.id != finding.id
 
 
+def test_writing_a_grant_again_does_not_begin_its_grace_anew() -> None:
+    """Whoever holds Owner could put off being told for ever by writing its description every few minutes."""
+    patient, book = rules('[grace]\nbroad-grant = "10m"'), make_principal()
+    for minute in (0, 6, 12):
+        made = make_assignment(role=OWNER, created=at(0), changed=at(60 * minute))
+        what = told(A1, time=at(60 * minute), id=f"event-{minute}")
+        book = principal_step(book, what, made, now=at(60 * minute + 1), by=patient).book
+    assert not book.findings
+    looked = principal_step(book, AGAIN, made, complete=[SUB], now=at(60 * 12 + 2), by=patient)
+    assert only_finding(looked).rule == "broad-grant"
+
+
 def test_accepting_what_is_not_open_is_refused() -> None:
     """It is said, and nothing is decided."""
     (finding,) = broad().findings.values()

@@ -41,6 +41,14 @@ class Grant(Struct, frozen=True):
     unconditional: tuple[str, ...] = ()
     custom: bool = False
 
+    @property
+    def since(self) -> datetime:
+        """Since when it gives what it gives: writing it again without a change is no new beginning.
+
+        An event that claims to be of later than anything seen is not believed that.
+        """
+        return min(self.cause.time, self.newest)
+
 
 class Carrier(Struct, frozen=True):
     """What a principal's book knows of a holder that carries it or has shed it.
