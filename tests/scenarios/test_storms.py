@@ -15,8 +15,6 @@ from tests.simulation.azure import CONTRIBUTOR, NARROW, OTHER_SUB, SUB, app_id, 
 from tests.simulation.world import World
 
 SUBSCRIPTION = ResourceId(f"/subscriptions/{SUB}")
-PAGE = 100
-"""Lines of a page of a listing: each page is a read."""
 
 
 @dataclass
@@ -28,15 +26,6 @@ class Reads:
 
     def __post_init__(self) -> None:
         self.world.azure.before_read = self.note
-        listed = self.world.azure.assignments_in
-
-        def by_pages(subscription: str) -> Iterator[RoleAssignment | Unknown]:
-            for number, line in enumerate(listed(subscription), start=1):
-                if number % PAGE == 0:
-                    self.note()
-                yield line
-
-        self.world.azure.assignments_in = by_pages  # type: ignore[method-assign]
 
     def note(self) -> None:
         """One read, now."""
