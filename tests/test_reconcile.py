@@ -122,7 +122,9 @@ def test_progress_tells_subscriptions_and_subjects(world: Little) -> None:
     ]
 
 
-def test_the_digest_of_what_a_message_had_looked_at_anew_is_the_newer_one() -> None:
+def test_the_digest_of_what_a_message_had_looked_at_anew_is_the_newer_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """A book of the batch that another's message has list its grants once more is digested as it is then."""
     world = World(1, "5m")
     azure, queue = world.azure, queue_scope(1)
@@ -134,7 +136,8 @@ def test_the_digest_of_what_a_message_had_looked_at_anew_is_the_newer_one() -> N
     grant = azure.grant(principal, NARROW, queue)
     azure.events.clear()
     azure.sleep(600)
-    listed, times = azure.assignments_of, []
+    listed = azure.assignments_of
+    times: list[str] = []
 
     def gone_at_the_third(of: str, subscriptions: tuple[str, ...]) -> tuple[RoleAssignment, ...] | Unknown:
         # Twice to handle it, since nobody knew the grant; then because the app's message says: I carry you.
@@ -143,7 +146,7 @@ def test_the_digest_of_what_a_message_had_looked_at_anew_is_the_newer_one() -> N
             azure.revoke(grant)
         return listed(of, subscriptions)
 
-    azure.assignments_of = gone_at_the_third  # type: ignore[method-assign]
+    monkeypatch.setattr(azure, "assignments_of", gone_at_the_third)
     world.reconcile()
     assert times.count(principal) == 3
     azure.events.clear()
