@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,19 @@ def corpus_path() -> Path:
     return path
 
 
-def corpus_json(name: str) -> object:
-    """One file of the corpus, as JSON."""
-    value: object = json.loads((corpus_path() / name).read_text(encoding="utf-8"))
+def corpus_object(name: str) -> dict[str, Any]:
+    """One file of the corpus, which is a JSON object."""
+    value = _read(name)
+    assert isinstance(value, dict)
     return value
+
+
+def corpus_list(name: str) -> list[dict[str, Any]]:
+    """One file of the corpus, which is a JSON array of objects."""
+    value = _read(name)
+    assert isinstance(value, list)
+    return value
+
+
+def _read(name: str) -> object:
+    return json.loads((corpus_path() / name).read_text(encoding="utf-8"))

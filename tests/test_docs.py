@@ -24,6 +24,7 @@ from lami.errors import BadSettings
 from lami.web.app import make_server_app
 from lami.wiring import Lami
 from tests.channels.samples import redeploy
+from tests.web.support import answers_options
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted(
@@ -239,7 +240,7 @@ def _braced(rule: Rule) -> str:
 
 def _methods(rule: Rule) -> set[str]:
     # Flask adds HEAD, and OPTIONS where the route itself has none.
-    ours = {"HEAD"} if rule.provide_automatic_options is False else {"HEAD", "OPTIONS"}
+    ours = {"HEAD", "OPTIONS"} if answers_options(rule) else {"HEAD"}
     return (rule.methods or set()) - ours
 
 

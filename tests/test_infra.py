@@ -20,8 +20,7 @@ FILES = sorted(INFRA.glob("*.bicep"))
 
 def resources(name: str) -> dict[str, Any]:
     """The resources of one file, by symbol, as pycep reads them."""
-    parsed: dict[str, Any] = BicepParser().parse(file_path=INFRA / name)
-    found: dict[str, Any] = parsed["resources"]
+    found: dict[str, Any] = BicepParser().parse(file_path=INFRA / name)["resources"]
     return found
 
 
@@ -38,7 +37,7 @@ def test_module_gets_the_parameters_it_asks_for(file: Path) -> None:
     """A module call passes each parameter that has no default, and none that the module doesn't have."""
     for module in BicepParser().parse(file_path=file).get("modules", {}).values():
         config = module["config"].get("config", module["config"])
-        asked = BicepParser().parse(file_path=INFRA / module["detail"]["path"])["parameters"]
+        asked = BicepParser().parse(file_path=INFRA / module["detail"]["full"])["parameters"]
         passed = set(config["params"])
         assert {name for name, about in asked.items() if about["default"] is None} <= passed <= set(asked)
 

@@ -153,7 +153,9 @@ def test_many_that_ask_for_a_subscription_are_answered_by_one_run(world: Little)
     assert world.leases() == []
 
 
-def test_a_book_that_cannot_be_written_holds_up_no_other(world: Little) -> None:
+def test_a_book_that_cannot_be_written_holds_up_no_other(
+    world: Little, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Neither a run of reconcile nor the walker; of a run it is said who could not be handled."""
     here = world.estate.subscriptions[0]
     sick = Subject("holder", app(here, 0).text)
@@ -164,7 +166,7 @@ def test_a_book_that_cannot_be_written_holds_up_no_other(world: Little) -> None:
             raise LimitExceeded("row 'a.head' is too large")
         return write(partition, operations)
 
-    world.lami.table.transact = refuses  # type: ignore[method-assign]
+    monkeypatch.setattr(world.lami.table, "transact", refuses)
     recreate_all(world)
     report = reconcile_now(world.lami)
     assert list(report.failed) == [sick.id]
@@ -198,7 +200,9 @@ def test_progress_tells_subscriptions_and_subjects(world: Little) -> None:
     ]
 
 
-def test_the_digest_of_what_a_message_had_looked_at_anew_is_the_newer_one() -> None:
+def test_the_digest_of_what_a_message_had_looked_at_anew_is_the_newer_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """A book of the batch that another's message has list its grants once more is digested as it is then."""
     world = World(1, "5m")
     azure, queue = world.azure, queue_scope(1)
@@ -210,7 +214,8 @@ def test_the_digest_of_what_a_message_had_looked_at_anew_is_the_newer_one() -> N
     grant = azure.grant(principal, NARROW, queue)
     azure.events.clear()
     azure.sleep(600)
-    listed, times = azure.assignments_of, []
+    listed = azure.assignments_of
+    times: list[str] = []
 
     def gone_at_the_third(of: str, subscriptions: tuple[str, ...]) -> tuple[RoleAssignment, ...] | Unknown:
         # Twice to handle it, since nobody knew the grant; then because the app's message says: I carry you.
@@ -219,7 +224,7 @@ def test_the_digest_of_what_a_message_had_looked_at_anew_is_the_newer_one() -> N
             azure.revoke(grant)
         return listed(of, subscriptions)
 
-    azure.assignments_of = gone_at_the_third  # type: ignore[method-assign]
+    monkeypatch.setattr(azure, "assignments_of", gone_at_the_third)
     world.reconcile()
     assert times.count(principal) == 3
     azure.events.clear()

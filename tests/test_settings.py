@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lami.channels.email import SmtpServer
+from lami.channels.relay import SmtpServer
 from lami.core.policy import Policy
 from lami.errors import BadSettings
 from lami.settings import MOST_POLICY, NAMES, NOT_YET, Settings, read, read_for_functions

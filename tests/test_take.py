@@ -9,7 +9,7 @@ import pytest
 
 import lami.take
 from lami.core.ids import ResourceId
-from lami.core.model import Actor
+from lami.core.model import Actor, RoleAssignment
 from lami.runs import Progress
 from lami.schedule import reconcile_now, take_baseline
 from tests.scale.estate import group_of
@@ -29,7 +29,8 @@ def world() -> Iterator[Little]:
 def test_what_stands_is_expected_wherever_a_principal_holds_it(world: Little) -> None:
     """Broad grants too, those in several subscriptions, and those above them."""
     for here in world.estate.subscriptions:
-        wide = next(one for one in world.estate.assignments_in(here) if not one.access.scope.subscription)
+        listed = [one for one in world.estate.assignments_in(here) if isinstance(one, RoleAssignment)]
+        wide = next(one for one in listed if not one.access.scope.subscription)
         scope = ResourceId(f"/subscriptions/{here}")
         world.estate.grant(wide.principal, CONTRIBUTOR, scope, f"b0b0b0b0-0000-4000-8000-{here[-12:]}")
     world.estate.asked.clear()

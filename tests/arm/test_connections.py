@@ -255,7 +255,9 @@ SHOWN = "its outputs are not secured and show a secret of a key vault"
 def test_secrets_in_the_run_history() -> None:
     """Of the vault's built-in connector, and of the managed one, which an action names directly."""
     managed = connector("kv", "/secrets/@{encodeURIComponent('db')}/value")
-    managed["inputs"]["host"] = {"connection": {"referenceName": "kv"}}  # type: ignore[index]
+    inputs = managed["inputs"]
+    assert isinstance(inputs, dict)
+    inputs["host"] = {"connection": {"referenceName": "kv"}}
     lists: Json = {
         "type": "ServiceProvider",
         "inputs": {"serviceProviderConfiguration": {"operationId": "x"}},

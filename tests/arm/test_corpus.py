@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
-
 import pytest
 from azure.mgmt.authorization.v2022_04_01.models import RoleAssignment as AssignmentModel
 
@@ -13,16 +11,14 @@ from lami.core.ids import ResourceId
 from lami.core.model import IdentityHolder, Present, RoleDefinition
 from lami.rest.unreadable import Unreadable
 from tests.arm.scripted import Reply, Scripted
-from tests.corpus import corpus_json
+from tests.corpus import corpus_list, corpus_object
 
 pytestmark = pytest.mark.corpus
 
 
 def test_recorded_workflows(azure: Scripted, arm: Arm) -> None:
     """Every recorded state of a logic app's identity is read, from on to replaced to off."""
-    recording = cast(
-        "list[dict[str, Any]]", corpus_json("arm/real_logic_workflow_identity_recording.trimmed.json")
-    )
+    recording = corpus_list("arm/real_logic_workflow_identity_recording.trimmed.json")
     seen = 0
     for each in recording:
         body = each["body"]
@@ -44,7 +40,7 @@ def test_recorded_workflows(azure: Scripted, arm: Arm) -> None:
 
 def test_specified_assignment() -> None:
     """The specification's example has no times and is read all the same."""
-    body = corpus_json("arm/restspecs_RoleAssignments_CreateForResource_201.json")
+    body = corpus_object("arm/restspecs_RoleAssignments_CreateForResource_201.json")
     model = AssignmentModel.deserialize(body)
     role = read.definition_of(model)
     seen = read.assignment(model, RoleDefinition(role.name, "", None))
@@ -55,7 +51,7 @@ def test_specified_assignment() -> None:
 
 def test_documented_placeholders_are_unreadable() -> None:
     """The documentation's `{objectId1}` is no principal, and lami says so and makes nothing of it."""
-    body = cast("dict[str, Any]", corpus_json("arm/docs_roleAssignments_list_2022-04-01.json"))
+    body = corpus_object("arm/docs_roleAssignments_list_2022-04-01.json")
     model = AssignmentModel.deserialize(body["value"][0])
     with pytest.raises(Unreadable):
         read.assignment(model, RoleDefinition("", "", None))
@@ -63,6 +59,6 @@ def test_documented_placeholders_are_unreadable() -> None:
 
 def test_specified_identity() -> None:
     """The specification's example of a user-assigned identity."""
-    examples = cast("dict[str, Any]", corpus_json("arm/restspecs_msi_examples.json"))
+    examples = corpus_object("arm/restspecs_msi_examples.json")
     seen = read.user_assigned_identity(examples["IdentityGet"])
     assert (seen.system, seen.tags["key1"]) == ("25cc773c-7f05-40fc-a104-32d2300754ad", "value1")

@@ -7,7 +7,8 @@ import time
 import pytest
 from azure.core.credentials import AccessToken
 from azure.core.exceptions import HttpResponseError, ServiceRequestError
-from azure.core.pipeline import PipelineRequest
+from azure.core.pipeline import PipelineContext, PipelineRequest
+from azure.core.pipeline.transport import RequestsTransport
 from azure.core.rest import HttpRequest
 from azure.mgmt.authorization.v2022_04_01 import AuthorizationManagementClient
 
@@ -100,7 +101,7 @@ def test_the_same_host_in_other_words() -> None:
     """Azure's next links name the default port, and casing doesn't matter."""
     here = way_out.OneHost("https://management.azure.com")
     request = HttpRequest("GET", "https://Management.Azure.com:443/subscriptions")
-    here.on_request(PipelineRequest(request, None))  # type: ignore[arg-type]
+    here.on_request(PipelineRequest(request, PipelineContext(None)))
 
 
 def test_redirects_are_not_followed(azure: Scripted) -> None:
@@ -129,7 +130,9 @@ def test_timeouts_reach_the_transport(azure: Scripted) -> None:
 
     class Watch(way_out.Hook):
         def on_request(self, request: PipelineRequest[way_out.Request]) -> None:
-            config = request.context.transport.connection_config  # type: ignore[union-attr]
+            transport = request.context.transport
+            assert isinstance(transport, RequestsTransport)
+            config = transport.connection_config
             seen.append((config.timeout, config.read_timeout))
 
     hooks: list[Policy] = [Watch()]

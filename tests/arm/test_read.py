@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from azure.mgmt.authorization.v2022_04_01.models import RoleAssignment as AssignmentModel
@@ -21,18 +20,19 @@ from tests.arm.replies import DEFINITIONS, IDENTITY, OWNER, P1, P2, READER, ROOT
 from tests.reach.roles import LISTED, built_in
 
 
-def _assignment(**properties: Any) -> RoleAssignment:
-    model = AssignmentModel.deserialize(replies.assignment(**properties))
+def _assignment(**properties: object) -> RoleAssignment:
+    model = AssignmentModel.deserialize(replies.assignment(replies.ASSIGNMENT, P1, READER, **properties))
     role = read.role(DefinitionModel.deserialize(replies.definition()))
     return read.assignment(model, role)
 
 
-def _workflow(**more: Any) -> IdentityHolder:
-    model: WorkflowModel = WorkflowModel.deserialize(replies.workflow(**more))  # type: ignore[no-untyped-call]
+def _workflow(**more: object) -> IdentityHolder:
+    body = replies.workflow(replies.WORKFLOW, **more)
+    model: WorkflowModel = WorkflowModel.deserialize(body)  # type: ignore[no-untyped-call]
     return read.workflow(model)
 
 
-def _attached(principal: object = P1, key: str = IDENTITY) -> dict[str, Any]:
+def _attached(principal: object = P1, key: str = IDENTITY) -> dict[str, object]:
     return {key: {"principalId": principal, "clientId": P2}}
 
 
@@ -92,7 +92,7 @@ def test_all_built_in_roles() -> None:
 )
 def test_a_malformed_permission_is_no_narrower_one(block: dict[str, object]) -> None:
     """Where ARM would give operations and something else stands, the role could not be read."""
-    model = DefinitionModel.deserialize(replies.definition(**block))
+    model = DefinitionModel.deserialize(replies.definition(READER, "Reader", **block))
     with pytest.raises(Unreadable):
         read.role(model)
 
@@ -146,7 +146,7 @@ def test_role_tells_the_time_of_its_newest_write() -> None:
     """Where Azure tells it: looks at a role can then be put in order."""
     body = replies.definition()
     assert read.role(DefinitionModel.deserialize(body)).changed is None
-    body["properties"]["updatedOn"] = "2026-11-24T08:14:21.5Z"  # type: ignore[index]
+    body["properties"]["updatedOn"] = "2026-11-24T08:14:21.5Z"
     changed = read.role(DefinitionModel.deserialize(body)).changed
     assert changed is not None
     assert changed.isoformat() == "2026-11-24T08:14:21.500000+00:00"

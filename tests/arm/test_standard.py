@@ -158,7 +158,7 @@ def test_a_failure_is_not_tried_again(azure: Scripted, arm: Arm, waits: list[flo
 
 def test_a_slow_app_is_given_up(azure: Scripted) -> None:
     """After some seconds no further workflow is read, however many there are, and nothing is concluded."""
-    answers(azure, **{f"w{number}": workflow({"A": BASIC}) for number in range(10)})
+    answers(azure, SITE, **{f"w{number}": workflow({"A": BASIC}) for number in range(10)})
     seconds = 3  # that each read takes
     slow = AzureArm(azure.url, None, clock=lambda: seconds * len(azure.asked))
     assert look(slow).definition is None
@@ -170,7 +170,7 @@ def test_a_slow_app_is_given_up(azure: Scripted) -> None:
 
 def test_so_many_workflows_are_read(azure: Scripted, arm: Arm) -> None:
     """The first by name, and the oddity says that there are more."""
-    answers(azure, **{f"w{number:03}": workflow({}) for number in range(MOST + 3)})
+    answers(azure, SITE, **{f"w{number:03}": workflow({}) for number in range(MOST + 3)})
     shown = look(arm).definition
     assert shown is not None
     assert shown.oddity == f"the app has {MOST + 3} workflows, of which {MOST} were read"
@@ -180,10 +180,10 @@ def test_so_many_workflows_are_read(azure: Scripted, arm: Arm) -> None:
 
 def test_names_are_quoted(azure: Scripted, arm: Arm) -> None:
     """A name that an address would read otherwise asks for that name, or for nothing."""
-    answers(azure, **{"a?b=c#d e": workflow({"A": BASIC})})
+    answers(azure, SITE, **{"a?b=c#d e": workflow({"A": BASIC})})
     assert look(arm).definition is not None
     assert azure.paths()[-1] == f"{SITE}/workflows/a?b=c#d e"
-    answers(azure, **{"..": workflow({})})
+    answers(azure, SITE, **{"..": workflow({})})
     before = len(azure.asked)
     assert look(arm).definition is None
     assert len(azure.asked) == before + 2

@@ -9,8 +9,9 @@ from azure.core.credentials import AzureKeyCredential
 from lami.channels import NAMES
 from lami.channels.channel import Channel
 from lami.channels.console import Console
-from lami.channels.email import Email, SmtpServer
+from lami.channels.email import Email
 from lami.channels.event_grid import EventGrid
+from lami.channels.relay import SmtpServer
 from lami.channels.targets import PublicTargets
 from lami.channels.teams import Teams
 

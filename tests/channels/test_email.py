@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from lami.channels.email import Email, SmtpServer, render
+from lami.channels.channel import Alert
+from lami.channels.email import Email, render
+from lami.channels.relay import SmtpServer
 from lami.errors import Permanent, Temporary
 from tests.channels import samples
 from tests.channels.servers import Mailbox, certificate, smtp
@@ -34,14 +36,15 @@ def plain(mailbox: Mailbox) -> Iterator[Email]:
         yield Email(SmtpServer("127.0.0.1", port, starttls=False), SENDER, TO)
 
 
-def _mail(alert: samples.Alert) -> EmailMessage:
-    return email.message_from_bytes(render(alert, SENDER, TO).as_bytes(), policy=default)  # type: ignore[return-value]
+def _mail(alert: Alert) -> EmailMessage:
+    return email.message_from_bytes(render(alert, SENDER, TO).as_bytes(), policy=default)
 
 
 def _part(mail: EmailMessage, kind: str) -> str:
     part = mail.get_body((kind,))
     assert part is not None
-    return part.get_content()
+    content: str = part.get_content()
+    return content
 
 
 class _Tags(HTMLParser):

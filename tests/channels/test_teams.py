@@ -28,9 +28,18 @@ def hook() -> Iterator[Recorder]:
         yield recorder
 
 
+def _attachment(message: dict[str, object]) -> dict[str, object]:
+    attachments = message["attachments"]
+    assert isinstance(attachments, list)
+    [attachment] = attachments
+    assert isinstance(attachment, dict)
+    return attachment
+
+
 def _card(message: dict[str, object]) -> dict[str, object]:
-    [attachment] = message["attachments"]  # type: ignore[misc]
-    return attachment["content"]
+    content = _attachment(message)["content"]
+    assert isinstance(content, dict)
+    return content
 
 
 def _walk(node: object) -> Iterator[dict[str, object]]:
@@ -56,7 +65,7 @@ def test_the_message_is_what_a_workflows_webhook_takes() -> None:
     """One card of version 1.4 in the envelope that Workflows expects."""
     message = render(samples.several())
     assert message["type"] == "message"
-    [attachment] = message["attachments"]  # type: ignore[misc]
+    attachment = _attachment(message)
     assert attachment["contentType"] == "application/vnd.microsoft.card.adaptive"
     assert attachment["contentUrl"] is None
     assert _card(message)["version"] == "1.4"

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -39,7 +40,7 @@ class Cli:
         environment = {**self.environment, **settings}
         return CliRunner().invoke(lami, arguments, input=input, env=environment, prog_name="lami")
 
-    def value(self, *arguments: str, **settings: str) -> list[dict[str, object]]:
+    def value(self, *arguments: str, **settings: str) -> list[dict[str, Any]]:
         """What a command prints as JSON."""
         result = self(*arguments, "-o", "json", **settings)
         assert result.exception is None or isinstance(result.exception, SystemExit), result.output
@@ -90,7 +91,7 @@ def cli(azure: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
 class Inbox:
     """A webhook that keeps the events it gets."""
 
-    events: list[object] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)
 
 
 @pytest.fixture

@@ -16,10 +16,10 @@ def test_what_stands_is_expected(cli: Cli, azure: Sandbox) -> None:
     azure.estate.assign("Reader", f"/subscriptions/{HERE}/resourceGroups/rg-claims", of=app(HERE))
     report = cli.value("baseline", "take")[0]
     assert (report["differing"], report["findings"], report["unread"]) == (3, [], [])
-    held = {one["subject"]["kind"]: one for one in cli.value("baseline", "show")}  # type: ignore[index]
+    held = {one["subject"]["kind"]: one for one in cli.value("baseline", "show")}
     assert held["logicApp"]["identity"] == {"principalId": principal.principal_id, "userAssigned": []}
     access = held["logicApp"]["access"]
-    assert [(one["roleName"], one["scope"].lower()) for one in access] == [  # type: ignore[attr-defined, index]
+    assert [(one["roleName"], one["scope"].lower()) for one in access] == [
         ("Reader", f"/subscriptions/{HERE}/resourcegroups/rg-claims")
     ]
 
@@ -63,6 +63,6 @@ def test_partial_exits_4(cli: Cli, azure: Sandbox) -> None:
     result = cli("baseline", "take", LAMI_SUBSCRIPTIONS=f"{HERE},{THERE}")
     assert result.exit_code == 4
     assert THERE in result.stderr
-    names = [one["subject"]["name"] for one in cli.value("baseline", "show")]  # type: ignore[index]
+    names = [one["subject"]["name"] for one in cli.value("baseline", "show")]
     assert "claims-intake" in names
     assert "billing" not in names

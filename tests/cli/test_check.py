@@ -47,7 +47,7 @@ def principal(azure: Sandbox, id: str) -> str:
 def standing(cli: Cli, *arguments: str, **settings: str) -> list[tuple[object, object, object]]:
     """What was checked of whom, and how it stands."""
     lines = cli.value("check", *arguments, **settings)
-    return [(one["check"], one["holder"]["name"], one["status"]) for one in lines]  # type: ignore[index]
+    return [(one["check"], one["holder"]["name"], one["status"]) for one in lines]
 
 
 def grant_again(azure: Sandbox) -> None:
@@ -98,7 +98,7 @@ def test_recreated_and_not_granted_yet(claims: Cli, azure: Sandbox) -> None:
         ("access", "high", VAULT),
     ]
     for one in lines:
-        (command,) = one["remedy"]  # type: ignore[misc]
+        (command,) = one["remedy"]
         assert f"create --assignee-object-id {principal(azure, OURS)} " in command
         assert f"  {command}\n" in result.stderr
 
@@ -361,7 +361,7 @@ def test_hostile_names_do_nothing(cli: Cli, azure: Sandbox, format: str) -> None
     assert result.exit_code == 1
     assert not set(result.output) & {"\x1b", "\u202e"}
     (line,) = [one for one in cli.value("check", "claims-intake") if one["status"] == "missing"]
-    (command,) = line["remedy"]  # type: ignore[misc]
+    (command,) = line["remedy"]
     assert command.isprintable()
     assert """ --condition ' @x'"'"' $(reboot) ;' """ in command
     assert f"  {command}\n" in result.stderr

@@ -30,7 +30,7 @@ def story(cli: Cli, azure: Sandbox, inbox: Inbox) -> Cli:
     return cli
 
 
-def _rules(cli: Cli, *options: str) -> list[object]:
+def _rules(cli: Cli, *options: str) -> list[str]:
     return sorted(str(one["rule"]) for one in cli.value("findings", "list", *options))
 
 
@@ -113,9 +113,9 @@ def test_timeline_filters(story: Cli) -> None:
     assert [one["at"] for one in entries] == sorted((str(one["at"]) for one in entries), reverse=True)
     by_dana = story.value("timeline", "--actor", "dana fischer")
     assert by_dana
-    assert {one["actor"]["name"] for one in by_dana} == {"Dana Fischer"}  # type: ignore[index]
+    assert {one["actor"]["name"] for one in by_dana} == {"Dana Fischer"}
     of_app = story.value("timeline", "--resource", app(HERE))
-    assert {one["subject"]["name"] for one in of_app} == {"claims-intake"}  # type: ignore[index]
+    assert {one["subject"]["name"] for one in of_app} == {"claims-intake"}
     assert {one["kind"] for one in story.value("timeline", "--kind", "opened")} == {"opened"}
     assert story.value("timeline", "--scope", f"/subscriptions/{HERE}")
     assert len(story.value("timeline", "--limit", "2")) == 2

@@ -97,9 +97,9 @@ def _on_a_terminal(cli: Cli, *arguments: str, stream: str = "stdout", **settings
     """What a command writes to a stream that is a terminal."""
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm-256color", **cli.environment, **settings}
-    streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, stream: theirs}
+    stdout, stderr = (theirs if stream == one else subprocess.DEVNULL for one in ("stdout", "stderr"))
     command = [sys.executable, "-m", "lami.cli", *arguments]
-    subprocess.run(command, env=environment, timeout=60, check=False, **streams)  # type: ignore[call-overload]
+    subprocess.run(command, env=environment, timeout=60, check=False, stdout=stdout, stderr=stderr)
     # Read before the other end is closed, for then it may be gone; the mark is something to read.
     os.write(theirs, b"~")
     written = os.read(ours, 100_000).decode().removesuffix("~")

@@ -61,7 +61,7 @@ def test_a_run_opens_the_gap_and_a_good_file_closes_it(cli: Cli, policy: Path, a
     assert cli("reconcile", "--fail-on", "medium").exit_code == 0
     (gap,) = cli.value("findings", "list", "--rule", "lami-gap")
     assert (gap["severity"], gap["detail"]) == ("low", {"gap": "policy"})
-    assert len(gap["notes"]) == 2  # type: ignore[arg-type]
+    assert len(gap["notes"]) == 2
     policy.write_text(GOOD)
     assert cli("reconcile").exit_code == 0
     assert cli.value("findings", "list", "--rule", "lami-gap") == []

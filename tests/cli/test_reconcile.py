@@ -19,7 +19,7 @@ def test_denied_subscription_is_left_alone(cli: Cli, azure: Sandbox) -> None:
     azure.estate.recreate(app(THERE, "open"))
     cli("reconcile", LAMI_SUBSCRIPTIONS=BOTH)
     before = cli.value("findings", "list", "--status", "all", LAMI_SUBSCRIPTIONS=BOTH)
-    assert [one["subject"]["name"] for one in before] == ["open"]  # type: ignore[index]
+    assert [one["subject"]["name"] for one in before] == ["open"]
 
     azure.faults.add(Fault(path=f"/subscriptions/{THERE}*", status=403))
     azure.estate.recreate(app(HERE, "here"))
@@ -29,7 +29,7 @@ def test_denied_subscription_is_left_alone(cli: Cli, azure: Sandbox) -> None:
     assert result.exit_code == 4
     assert THERE in result.stderr
     after = cli.value("findings", "list", "--status", "all", LAMI_SUBSCRIPTIONS=BOTH)
-    assert sorted(one["subject"]["name"] for one in after) == ["here", "lami", "open"]  # type: ignore[index]
+    assert sorted(one["subject"]["name"] for one in after) == ["here", "lami", "open"]
     assert {one["status"] for one in after} == {"open"}
 
 

@@ -40,7 +40,7 @@ def test_shape(cli: Cli, azure: Sandbox, inbox: Inbox) -> None:
     result = cli("replay", "-", "-o", "json", input=json.dumps(inbox.events))
     printed = json.loads(result.stdout)["value"]
     assert [set(one) for one in printed] == [{"eventId", "outcome", "reason", "findings"}] * 2
-    assert [one["eventId"] for one in printed] == [event["id"] for event in inbox.events]  # type: ignore[index]
+    assert [one["eventId"] for one in printed] == [event["id"] for event in inbox.events]
     found = [id for one in printed for id in one["findings"]]
     assert found == [one["id"] for one in cli.value("findings", "list")]
 
@@ -77,7 +77,7 @@ def test_azure_down_names_the_event(cli: Cli, azure: Sandbox, inbox: Inbox) -> N
     events = _recreated(cli, azure, inbox)
     ignored = json.dumps(
         {**inbox.events[0], "id": "noise", "eventType": "Microsoft.Resources.ResourceWriteFailure"}
-    )  # type: ignore[dict-item]
+    )
     azure.faults.add(Fault(path="/subscriptions/*", status=500))
     result = cli("replay", "-", "-o", "tsv", input=f"{ignored}\n{events}")
     assert result.exit_code == 3

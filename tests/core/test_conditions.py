@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from time import process_time
-from typing import Any
 
 import pytest
 
 from lami.core.conditions import MOST_CHARACTERS, MOST_DEEP, compare, narrows, unread, weakens
-from tests.corpus import corpus_json
+from tests.corpus import corpus_list
 
 READ = "ActionMatches{'Microsoft.Storage/storageAccounts/blobServices/containers/blobs/read'}"
 NAME = "@Resource[Microsoft.Storage/storageAccounts/blobServices/containers:name]"
@@ -72,7 +71,7 @@ def test_what_does_not_parse_says_why(condition: str, why: str) -> None:
 @pytest.mark.corpus
 def test_every_condition_of_a_built_in_role_parses() -> None:
     """The conditions that Microsoft's own roles bear are read, all of them."""
-    rows: Any = corpus_json("roles/built-in-roles-raw.json")
+    rows = corpus_list("roles/built-in-roles-raw.json")
     conditions = {b["condition"] for row in rows for b in row["permissions"] if b["condition"]}
     assert len(conditions) > 20
     assert {unread(condition) for condition in conditions} == {""}

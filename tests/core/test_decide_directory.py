@@ -154,8 +154,14 @@ def test_the_digest_says_what_the_directory_said() -> None:
     """So that the next question finds out what is new without a book; alive is as never asked."""
     book = make_principal(make_grant())
     seen = [digests.of_book(book, digests.DIRECTORY)]
-    for said, when in (("denied", 0), ("denied", 3_600), ("deleted", 7_200), ("alive", 9_000)):
-        decision = asked(book, said, at(when))  # type: ignore[arg-type]
+    answers: tuple[tuple[Said, float], ...] = (
+        ("denied", 0),
+        ("denied", 3_600),
+        ("deleted", 7_200),
+        ("alive", 9_000),
+    )
+    for said, when in answers:
+        decision = asked(book, said, at(when))
         assert decision.owed is not None
         assert decision.owed.index is not None
         assert decision.owed.index.digests == (digests.DIRECTORY,)

@@ -23,7 +23,7 @@ from lami.core.decode import (
 )
 from lami.core.model import Actor, Change
 from lami.errors import BadEvent
-from tests.corpus import corpus_json, corpus_path
+from tests.corpus import corpus_object, corpus_path
 
 SUB = "11111111-1111-1111-1111-11111111111a"
 WATCHED = frozenset({SUB})
@@ -43,7 +43,7 @@ RIGHTS_TO_LEFT = "\u202e"
 
 
 def grid(
-    subject: str = APP, operation: str = "Microsoft.Logic/workflows/write", **changed: Any
+    subject: object = APP, operation: str = "Microsoft.Logic/workflows/write", **changed: object
 ) -> dict[str, Any]:
     """An event in the Event Grid schema; keywords replace members of `data`, or of the event itself."""
     data: dict[str, Any] = {
@@ -54,7 +54,7 @@ def grid(
         "operationName": operation,
         "httpRequest": {"clientIpAddress": "198.51.100.7"},
     }
-    event = {
+    event: dict[str, Any] = {
         "id": "e-1",
         "topic": f"/subscriptions/{SUB}",
         "subject": subject,
@@ -252,7 +252,7 @@ def test_what_is_no_event_is_refused(event: object) -> None:
         7,
     ],
 )
-def test_hostile_ids_are_refused(subject: Any) -> None:
+def test_hostile_ids_are_refused(subject: object) -> None:
     """An id that would be read as something else once it stands in a URL never gets there."""
     with pytest.raises(BadEvent):
         decode(grid(subject, resourceUri=None), WATCHED)
@@ -442,7 +442,7 @@ COMPOSED = frozenset({"11111111-1111-1111-1111-111111111111"})
 @pytest.mark.parametrize("schema", ["eventgrid", "cloudevents"])
 def test_composed_events_decode(schema: str) -> None:
     """All events composed after the contract are changes, but for those that are meant to be noise."""
-    cases: Any = corpus_json(f"events/synthetic.{schema}.json")
+    cases = corpus_object(f"events/synthetic.{schema}.json")
     decoded = {name: decode(event, COMPOSED) for name, event in cases.items()}
     assert len(decoded) == 18
     ignored = {name: told.reason for name, told in decoded.items() if isinstance(told, Ignored)}

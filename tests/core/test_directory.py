@@ -79,9 +79,9 @@ def test_restored_and_deleted_again_starts_anew() -> None:
 
 def test_gone_stays_gone_until_it_is_seen() -> None:
     """A further denial changes nothing; shown again, or kept to be restored, it is gone no longer."""
-    gone = [("denied", 1), ("denied", 3_600)]
-    for said, after in (("denied", "gone"), ("alive", "alive"), ("deleted", "deleted")):
-        held = played([*gone, (said, 1)])  # type: ignore[list-item]
+    further: tuple[tuple[Said, str], ...] = (("denied", "gone"), ("alive", "alive"), ("deleted", "deleted"))
+    for said, after in further:
+        held = played([("denied", 1), ("denied", 3_600), (said, 1)])
         assert held is not None
         assert held.said == after
 

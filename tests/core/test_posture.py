@@ -43,9 +43,11 @@ def app(*parts: Part, system: str = P1, minute: float = 0, definition: bool = Tr
     return replace(shown, definition=Definition(parts) if definition else None)
 
 
-def seen(*parts: Part, book: Book | None = None, minute: float = 0, **more: object) -> Book:
+def seen(
+    *parts: Part, book: Book | None = None, minute: float = 0, system: str = P1, definition: bool = True
+) -> Book:
     """A book after an event and a look at the app."""
-    return step(book, app(*parts, minute=minute, **more), minute)  # type: ignore[arg-type]
+    return step(book, app(*parts, system=system, minute=minute, definition=definition), minute)
 
 
 def step(book: Book | None, look: IdentityHolder | Absent, minute: float = 0) -> Book:

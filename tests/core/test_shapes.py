@@ -86,7 +86,9 @@ def test_an_accepted_finding_says_by_whom_why_and_until_when() -> None:
         "until": None,
     }
     until = finding_json(replace(FINDING, resolved_at=at, accepted=Acceptance("D", "p", at, at)))
-    assert until["accepted"]["until"] == until["resolvedAt"] == "2026-11-25T00:00:00Z"  # type: ignore[index]
+    accepted = until["accepted"]
+    assert isinstance(accepted, dict)
+    assert accepted["until"] == until["resolvedAt"] == "2026-11-25T00:00:00Z"
 
 
 def test_an_entry_has_exactly_the_contracts_members() -> None:

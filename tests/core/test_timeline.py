@@ -5,16 +5,28 @@ from __future__ import annotations
 import hashlib
 import json
 from datetime import datetime, timedelta, timezone
+from typing import TypedDict
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import asdict, replace
 
-from lami.core.model import Actor, Entry, FindingSubject, Subject
+from lami.core.model import Actor, Entry, EntryKind, FindingSubject, Subject
 from lami.core.timeline import GENESIS, Query, broken, entry_id, hashed, stamp
 from lami.store import rows
 from tests.core.builders import HOSTILE, NOW, P1, P2, at, cause, group, workflow
+
+
+class Question(TypedDict, total=False):
+    """What a question may narrow."""
+
+    resource: str
+    principal: str
+    actor: str
+    scope: str
+    kind: EntryKind
+
 
 WHO = FindingSubject("logicApp", workflow().text, "claims-intake")
 
@@ -198,9 +210,9 @@ GRANTED = replace(
     ],
     ids=str,
 )
-def test_a_question(question: dict[str, str], answers: bool) -> None:
+def test_a_question(question: Question, answers: bool) -> None:
     """Each filter is compared without case and whole, scopes by segment, and all must agree."""
-    query = Query(at(0), at(100), **question)  # type: ignore[arg-type]
+    query = Query(at(0), at(100), **question)
     assert query.wants(GRANTED) is answers
 
 

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from lami.core import digests
 from lami.core.ids import ResourceId
-from lami.core.model import Book, Entry, Finding, Subject
+from lami.core.model import Book, Entry, Finding, Subject, SubjectKind
 from lami.store import rows
 from lami.store.books import Books
 from lami.store.due import DueList
@@ -38,6 +38,8 @@ And how many runs had failed, which is as of when somebody counted.
 """
 COUNTED = "(counted at "
 """What the note has that says how many."""
+KINDS: tuple[SubjectKind, ...] = ("holder", "principal", "role")
+"""Kinds of subjects, but for lami itself."""
 SEEN = frozenset({"observed", "reconciled"})
 """Kinds of entries that say what was seen, of an event's or of reconcile's prompting."""
 
@@ -97,7 +99,8 @@ def _unlike(where: str, left: object, right: object) -> list[str]:
         keys = sorted({*left, *right})
         return [line for key in keys for line in _unlike(f"{where} {key}", left.get(key), right.get(key))]
     if isinstance(left, frozenset) and isinstance(right, frozenset):
-        left, right = sorted(left - right), sorted(right - left)
+        gone, new = sorted(left - right), sorted(right - left)
+        return [f"{where}: {gone} became {new}"] if gone or new else []
     return [] if left == right else [f"{where}: {left} became {right}"]
 
 
@@ -139,9 +142,9 @@ def subjects(table: Table, partitions: Iterable[str]) -> list[Subject]:
     """The subjects of all books; from their heads, since an index may lack one."""
     found: list[Subject] = []
     for partition in partitions:
-        kind = partition.partition("|")[0]
-        head = table.get(partition, rows.HEAD) if kind in ("holder", "principal", "role") else None
-        if head is not None:
+        kind = next((one for one in KINDS if partition.startswith(f"{one}|")), None)
+        head = table.get(partition, rows.HEAD) if kind is not None else None
+        if kind is not None and head is not None:
             found.append(Subject(kind, rows.unpack(head.values, rows.Head).id))
     return sorted(found)
 

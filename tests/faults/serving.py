@@ -35,6 +35,7 @@ from lami.store.due import DueList
 from lami.wiring import Lami, Watch, assemble, make_channels, make_table, now
 from tests.azurite import free_port
 from tests.faults.outcome import Outcome, differences, faults_within, outcome
+from tests.jsons import JsonValue
 from tests.sandbox.support import listening
 
 APPS = 9
@@ -45,7 +46,7 @@ POLICY = '[grace]\norphaned-assignment = "1m"\nmissing-grant = "1m"\n'
 LATER = timedelta(minutes=10)
 """By then every lease has run out and every grace has passed."""
 PATIENCE = 60.0
-Event = Mapping[str, object]
+Event = Mapping[str, JsonValue]
 
 
 # --- the process -----------------------------------------------------------------------------------

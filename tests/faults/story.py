@@ -34,7 +34,8 @@ from tests.simulation.azure import (
     identity_id,
     queue_scope,
 )
-from tests.simulation.world import Crash, World
+from tests.simulation.trouble import Crash
+from tests.simulation.world import World
 
 INTAKE, ARCHIVE, SHARED = app_id("intake"), app_id("archive", OTHER_SUB), identity_id("shared")
 SUBSCRIPTION = ResourceId(f"/subscriptions/{SUB}")
@@ -49,6 +50,9 @@ BETWEEN = timedelta(hours=7)
 
 class Stage(World):
     """A world whose every call is counted, and whose process may die."""
+
+    azure: StruckAzure
+    channels: tuple[StruckListener, ...]
 
     def __init__(self) -> None:
         super().__init__(1)
@@ -68,7 +72,7 @@ class Stage(World):
 
     def _equip(self, calls: Calls) -> None:
         self.calls = self.azure.calls = calls
-        self.table = StruckTable(self.memory, calls)
+        self.struck = StruckTable(self.memory, calls)
         self.channels = tuple(
             StruckListener(name, self.trouble, self.azure.clock, calls=calls) for name in ("teams", "email")
         )
@@ -78,7 +82,7 @@ class Stage(World):
         """A lami as a new process has it: nothing survives but the table."""
         azure = self.azure
         return assemble(
-            self.settings, self.table, azure, self.channels, Watch(), azure.clock, azure.sleep, CALM
+            self.settings, self.struck, azure, self.channels, Watch(), azure.clock, azure.sleep, CALM
         )
 
     def outcome(self) -> Outcome:
@@ -113,7 +117,11 @@ class Stage(World):
         self.azure.events.clear()
         while queue:
             event = queue.pop(0)
-            if not self.tried(lambda lami, event=event: lami.service.receive(event)):
+
+            def receive(lami: Lami, event: object = event) -> object:
+                return lami.service.receive(event)
+
+            if not self.tried(receive):
                 queue.append(event)
         while not self.tried(lambda lami: step.done(self, lami)):
             pass

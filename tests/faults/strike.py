@@ -21,7 +21,8 @@ from lami.errors import Temporary
 from lami.store import rows
 from lami.store.table import Create, Operation, Put, Replace, Row, StoreUnavailable, Table
 from tests.simulation.azure import SimulatedAzure
-from tests.simulation.world import Crash, Listener
+from tests.simulation.trouble import Crash
+from tests.simulation.world import Listener
 
 T = TypeVar("T")
 Door = Literal["read", "write", "arm", "channel"]

@@ -19,7 +19,7 @@ from lami.errors import LamiError
 from tests.faults.outcome import Outcome, differences
 from tests.faults.story import BETWEEN, OPERATOR, STORY, Stage
 from tests.faults.strike import Call, Fault, faults_of
-from tests.simulation.world import Crash
+from tests.simulation.trouble import Crash
 
 TO_THE_END = 1 if "LAMI_FAULTS_LONG" in os.environ else 20
 """Of so many cases one is played on to the end of the story."""

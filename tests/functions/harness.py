@@ -50,7 +50,7 @@ def load_app(runtime: ModuleType, protos: ModuleType, app: Path) -> tuple[dict[s
             ),
         )
         if loaded.result.status != protos.StatusResult.Success:
-            return outcome(protos, loaded) | {"functions": {}}
+            return outcome(protos, loaded) | {"functions": {}}, {}
         answer["functions"][name] = {
             binding: info.type
             for binding, info in metadata.bindings.items()

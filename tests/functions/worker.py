@@ -79,7 +79,7 @@ class Worker:
     ) -> None:
         self._stop()
 
-    def call(self, function: str, payload: Any) -> Answer:
+    def call(self, function: str, payload: object) -> Answer:
         """Invoke a function on an Event Grid event or a timer's state."""
         return self._ask({"function": function, "json": payload})
 
@@ -88,7 +88,7 @@ class Worker:
         http = {"method": "GET", "url": f"https://lami.example{path}", "headers": dict(headers)}
         return self._ask({"function": function, "http": http})
 
-    def _ask(self, call: Mapping[str, Any]) -> Answer:
+    def _ask(self, call: Mapping[str, object]) -> Answer:
         assert call["function"] in self.functions, self.exception or "function_app.py has no such function"
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(call) + "\n")

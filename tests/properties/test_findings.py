@@ -90,7 +90,7 @@ class FindingsMachine(RuleBasedStateMachine):
         super().__init__()
         self.now = START
         self.detector = Drifting()
-        self.rules = Rules(POLICY, (self.detector,), frozenset(), timedelta(minutes=2))
+        self.judged_by = Rules(POLICY, (self.detector,), frozenset(), timedelta(minutes=2))
         self.books = Books(MemoryTable())
         self.known: dict[str, Known] = {}
         self.statuses: dict[str, str] = {}
@@ -176,7 +176,7 @@ class FindingsMachine(RuleBasedStateMachine):
         self.steps += 1
         loaded = self.books.load(SUBJECT)
         before = loaded.book
-        draft = Draft(before, cause(f"step-{self.steps}"), self.rules, self.now, looked=True)
+        draft = Draft(before, cause(f"step-{self.steps}"), self.judged_by, self.now, looked=True)
         for id, acceptance in acceptances.items():
             draft.accept(before.findings[id], acceptance)
         decision = draft.seal(PrincipalState())

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from msgspec.structs import replace
 
-from lami.core.model import Actor, Cause, Entry, Finding, FindingSubject, Severity, Status, Subject
+from lami.core.model import Actor, Cause, Entry, EntryKind, Finding, FindingSubject, Severity, Status, Subject
 from lami.core.timeline import hashed
 from lami.store.index import Index
 from lami.web.app import make_app
@@ -187,7 +187,7 @@ class TimelinePages(Paging):
         cause = Cause(f"c-{len(self.entries)}", "microsoft.logic/workflows/write", at, "", Actor())
         added = []
         for number in range(len(self.entries) + 1, len(self.entries) + many + 1):
-            kind = "opened" if number % 3 == 0 else "observed"
+            kind: EntryKind = "opened" if number % 3 == 0 else "observed"
             entry = Entry(f"e-{number * 7919 % 1009:04d}-{number:06d}", at, kind, WHO, "text", {}, {}, cause)
             added.append(hashed(entry, self.entries[-1].hash if self.entries else ""))
             self.entries.append(added[-1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Literal, TypedDict
 
 import pytest
 from hypothesis import assume, example, given
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from lami.core.ids import ResourceId, guid
-from lami.core.model import SEVERITIES, Cause, FindingSubject, Found
+from lami.core.model import SEVERITIES, Cause, FindingSubject, Found, Severity
 from lami.core.policy import CHANNELS, EXACT, NARROWER, RULES, Policy, PolicyException, duration, parse
 from lami.core.roles import POWERS
 from lami.errors import BadSettings
@@ -99,24 +100,36 @@ policies = st.fixed_dictionaries(
 """The tables of policies that are right."""
 
 
-def read_by_hand(own: Mapping[str, object], base: Policy) -> Policy:
+Watch = TypedDict(
+    "Watch",
+    {"principals": Literal["all", "holders"], "new-grants": Literal["record", "alert"], "owner-tag": str},
+    total=False,
+)
+
+
+class Right(TypedDict, total=False):
+    """The tables of a policy that is right."""
+
+    watch: Watch
+    grace: dict[str, str]
+    broad: dict[str, dict[str, Severity]]
+    severity: dict[str, Severity]
+    exception: list[dict[str, object]]
+    routes: dict[str, list[str]]
+
+
+def read_by_hand(own: Right, base: Policy) -> Policy:
     """What a policy's tables say over a base, by the documentation and no other way."""
-
-    def table(name: str) -> dict[str, object]:
-        found = own.get(name, {})
-        assert isinstance(found, dict)
-        return found
-
-    watch = table("watch")
+    watch = own.get("watch", {})
     return Policy(
-        watch_principals=watch.get("principals", base.watch_principals),  # type: ignore[arg-type]
-        new_grants=watch.get("new-grants", base.new_grants),  # type: ignore[arg-type]
-        owner_tag=str(watch.get("owner-tag", base.owner_tag)).strip(),
-        grace={**base.grace, **{rule: duration(str(text)) for rule, text in table("grace").items()}},
-        broad={**base.broad, **table("broad")},  # type: ignore[dict-item]
-        severities={**base.severities, **table("severity")},  # type: ignore[dict-item]
-        exceptions=tuple(map(_by_hand, own["exception"])) if "exception" in own else base.exceptions,  # type: ignore[call-overload]
-        routes={**base.routes, **{key: tuple(names) for key, names in table("routes").items()}},  # type: ignore[arg-type]
+        watch_principals=watch.get("principals", base.watch_principals),
+        new_grants=watch.get("new-grants", base.new_grants),
+        owner_tag=watch.get("owner-tag", base.owner_tag).strip(),
+        grace={**base.grace, **{rule: duration(text) for rule, text in own.get("grace", {}).items()}},
+        broad={**base.broad, **own.get("broad", {})},
+        severities={**base.severities, **own.get("severity", {})},
+        exceptions=tuple(map(_by_hand, own["exception"])) if "exception" in own else base.exceptions,
+        routes={**base.routes, **{key: tuple(names) for key, names in own.get("routes", {}).items()}},
     )
 
 
@@ -133,7 +146,7 @@ def _by_hand(one: Mapping[str, object]) -> PolicyException:
 
 @cases("policy")
 @given(policies, policies)
-def test_a_policy_says_what_its_tables_say(own: dict[str, object], base: dict[str, object]) -> None:
+def test_a_policy_says_what_its_tables_say(own: Right, base: Right) -> None:
     """A key left out keeps the value of the file below it, table by table, and reading twice is the same."""
     text, below = toml.document(own), toml.document(base)
     lower = read_by_hand(base, Policy())
@@ -162,7 +175,9 @@ def _put(table: str, key: str, wrong: object) -> Spoil:
 
 def _in_broad(power: str, rung: str, wrong: object) -> Spoil:
     def spoil(tables: Tables) -> str:
-        tables.setdefault("broad", {})[power] = {rung: wrong}  # type: ignore[index]
+        held = tables.setdefault("broad", {})
+        assert isinstance(held, dict)
+        held[power] = {rung: wrong}
         return f"[broad] {power} {rung}: "
 
     return spoil
@@ -187,10 +202,17 @@ def _in_exception(key: str, wrong: object) -> Spoil:
     return spoil
 
 
+def _leave_out(tables: Tables, key: str) -> None:
+    """Of the last exception."""
+    listed = tables["exception"]
+    assert isinstance(listed, list)
+    del listed[-1][key]
+
+
 def _missing(key: str) -> Spoil:
     def spoil(tables: Tables) -> str:
         place = _in_exception(key, "")(tables)
-        del tables["exception"][-1][key]  # type: ignore[index]
+        _leave_out(tables, key)
         return place
 
     return spoil
@@ -198,7 +220,7 @@ def _missing(key: str) -> Spoil:
 
 def _unbound(tables: Tables) -> str:
     place = _in_exception("role", "")(tables)
-    del tables["exception"][-1]["role"]  # type: ignore[index]
+    _leave_out(tables, "role")
     return place.replace(" role", "")
 
 

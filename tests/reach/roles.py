@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from typing import TypedDict
 
 from msgspec.structs import replace
 
@@ -21,6 +22,16 @@ HEAD = """\
 # The tests compare lami with this file. A line that is wrong is corrected here, and then lami is mended;
 # `make golden` writes what lami says, to be read as a diff. docs/reach.md is made of it: `make reach`.
 """
+
+
+class Block(TypedDict, total=False):
+    """One block of a role's permissions, as Azure listed it."""
+
+    actions: list[str]
+    notActions: list[str]
+    dataActions: list[str]
+    notDataActions: list[str]
+    condition: str
 
 
 @dataclass(frozen=True)
@@ -50,9 +61,14 @@ def built_in() -> list[RoleDefinition]:
     ]
 
 
-def _permission(block: dict[str, list[str]]) -> Permission:
-    lists = (tuple(block.get(key, ())) for key in ("actions", "notActions", "dataActions", "notDataActions"))
-    return Permission(*lists, condition=str(block.get("condition", "")))
+def _permission(block: Block) -> Permission:
+    return Permission(
+        tuple(block.get("actions", ())),
+        tuple(block.get("notActions", ())),
+        tuple(block.get("dataActions", ())),
+        tuple(block.get("notDataActions", ())),
+        block.get("condition", ""),
+    )
 
 
 def judged(role: RoleDefinition) -> Line:
@@ -71,7 +87,7 @@ def golden() -> list[Line]:
 
 def _line(text: str) -> Line:
     classes, mark, name, id = text.split("\t")
-    named = () if classes == "-" else tuple(POWERS[POWERS.index(word)] for word in classes.split())  # type: ignore[arg-type]
+    named = () if classes == "-" else tuple(POWERS[POWERS.index(word)] for word in classes.split())
     return Line(named, {"-": False, "conditional": True}[mark], name, id)
 
 

@@ -6,64 +6,94 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from typing import Any, NoReturn, TypeVar, cast
 
 import requests
+from azure.core.paging import ItemPaged
 from azure.core.pipeline.policies import SansIOHTTPPolicy
 from azure.core.rest import HttpRequest, HttpResponse
 from azure.mgmt.authorization.v2022_04_01 import AuthorizationManagementClient
 from azure.mgmt.core import ARMPipelineClient
 from azure.mgmt.logic import LogicManagementClient
+from azure.mgmt.logic.models import ManagedServiceIdentity, Workflow
 
 from lami.sandbox import WORKFLOW, Sandbox, resource_id
+from lami.sandbox.model import Resource
+from tests.jsons import JsonValue
 
+T = TypeVar("T")
 VAULT = "/resourceGroups/rg-claims/providers/Microsoft.KeyVault/vaults/kv-claims"
 
 
 class NoCredential:
     """A credential that nobody asks: the authentication policy below adds nothing."""
 
-    def get_token(self, *scopes, **kwargs):
+    def get_token(self, *scopes: str, **options: object) -> NoReturn:
         raise AssertionError("the sandbox needs no token")
 
 
-class NoAuthentication(SansIOHTTPPolicy):
+class NoAuthentication(SansIOHTTPPolicy[HttpRequest, HttpResponse]):
     """Stands where the bearer policy would, which refuses plain http."""
 
 
-def authorization(azure: Sandbox, **options) -> AuthorizationManagementClient:
+def authorization(azure: Sandbox, retry_total: int = 0) -> AuthorizationManagementClient:
     return AuthorizationManagementClient(
         NoCredential(),
         azure.subscription,
         base_url=azure.url,
         authentication_policy=NoAuthentication(),
-        **({"retry_total": 0} | options),
+        retry_total=retry_total,
     )
 
 
-def logic(azure: Sandbox, **options) -> LogicManagementClient:
+def logic(azure: Sandbox, retry_total: int = 0) -> LogicManagementClient:
     return LogicManagementClient(
         NoCredential(),
         azure.subscription,
         base_url=azure.url,
         authentication_policy=NoAuthentication(),
-        **({"retry_total": 0} | options),
+        retry_total=retry_total,
     )
 
 
 def get(azure: Sandbox, path: str, version: str = "2022-04-01") -> HttpResponse:
     """One GET through ARM's generic client, with no retries."""
-    with ARMPipelineClient(azure.url, policies=[NoAuthentication()]) as client:
+    client: ARMPipelineClient[HttpRequest, HttpResponse]
+    client = ARMPipelineClient(azure.url, policies=[NoAuthentication()])
+    with client:
         response = client.send_request(HttpRequest("GET", azure.url + path, params={"api-version": version}))
         response.read()
         return response
 
 
-def control(azure: Sandbox, method: str, path: str, body: object = None) -> requests.Response:
+def workflows(azure: Sandbox) -> ItemPaged[Workflow]:
+    """The listing of all workflows; the SDK's hint says that it is one of listings."""
+    return cast("ItemPaged[Workflow]", logic(azure).workflows.list_by_subscription())
+
+
+def known(value: object, kind: type[T]) -> T:
+    """What the SDK read, which it has to have: its hints say None of all that is never sent."""
+    assert isinstance(value, kind)
+    return value
+
+
+def shown_principal(app: Workflow) -> str:
+    """The principal that a workflow shows as its system identity's."""
+    return known(known(app.identity, ManagedServiceIdentity).principal_id, str)
+
+
+def control(azure: Sandbox, method: str, path: str, body: JsonValue = None) -> requests.Response:
     return requests.request(method, azure.url + path, json=body, timeout=10)
 
 
 def workflow(azure: Sandbox, name: str = "claims-intake") -> str:
     return resource_id(azure.subscription, "rg-claims", WORKFLOW, name)
+
+
+def principal_of(resource: Resource) -> str:
+    """The principal of its system identity, which it has to have."""
+    assert resource.system is not None
+    return resource.system.principal_id
 
 
 def vault(azure: Sandbox) -> str:
@@ -88,13 +118,13 @@ class Webhook:
 
     def __init__(self) -> None:
         self.url = ""
-        self.bodies: list[object] = []
+        self.bodies: list[Any] = []
         self.headers: list[dict[str, str]] = []
         self.statuses: list[int] = []
         self.shakes_hands = True
 
     @property
-    def events(self) -> list[dict]:
+    def events(self) -> list[dict[str, Any]]:
         return [event for body in self.bodies for event in (body if isinstance(body, list) else [body])]
 
 
@@ -104,13 +134,13 @@ def listening() -> Iterator[Webhook]:
     webhook = Webhook()
 
     class Handler(BaseHTTPRequestHandler):
-        def do_OPTIONS(self):
+        def do_OPTIONS(self) -> None:
             self.send_response(200)
             if webhook.shakes_hands:
                 self.send_header("WebHook-Allowed-Origin", self.headers["WebHook-Request-Origin"])
             self.end_headers()
 
-        def do_POST(self):
+        def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             if self.headers.get("aeg-event-type") == "SubscriptionValidation":
                 code = body[0]["data"]["validationCode"] if webhook.shakes_hands else "wrong"
@@ -124,7 +154,7 @@ def listening() -> Iterator[Webhook]:
             self.send_response(webhook.statuses.pop(0) if webhook.statuses else 200)
             self.end_headers()
 
-        def log_message(self, *args):
+        def log_message(self, *args: object) -> None:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

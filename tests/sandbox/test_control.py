@@ -3,11 +3,13 @@
 import pytest
 import requests
 
+from lami.sandbox import Sandbox
 from lami.sandbox.definitions import CARELESS
-from tests.sandbox.support import control, vault, workflow
+from tests.jsons import JsonValue, as_json
+from tests.sandbox.support import Webhook, control, vault, workflow
 
 
-def test_a_redeploy_by_hand(azure, webhook):
+def test_a_redeploy_by_hand(azure: Sandbox, webhook: Webhook) -> None:
     """Create, grant, redeploy, clean up and delete through HTTP raise the events one expects."""
     app = f"/sandbox/workflows/{azure.subscription}/rg-claims/claims-intake"
     assert control(azure, "POST", "/sandbox/subscribe", {"url": webhook.url}).status_code == 200
@@ -40,7 +42,7 @@ def test_a_redeploy_by_hand(azure, webhook):
     assert azure.grid.webhooks() == {}
 
 
-def test_sites_slots_identities_roles_and_groups(azure):
+def test_sites_slots_identities_roles_and_groups(azure: Sandbox) -> None:
     """Each kind of thing can be made and taken away."""
     at = f"{azure.subscription}/rg-claims"
     identity = control(azure, "PUT", f"/sandbox/identities/{at}/id-claims").json()
@@ -48,7 +50,7 @@ def test_sites_slots_identities_roles_and_groups(azure):
     assert control(azure, "PUT", f"/sandbox/sites/{at}/shop", site).status_code == 200
     slot = control(azure, "PUT", f"/sandbox/sites/{at}/shop/slots/staging", {}).json()
     assert slot["name"] == "shop/staging"
-    files = {"files": {"one/workflow.json": {}}}
+    files: JsonValue = {"files": {"one/workflow.json": {}}}
     assert control(azure, "POST", f"/sandbox/sites/{at}/shop/slots/staging/files", files).status_code == 200
     assert control(azure, "POST", f"/sandbox/identities/{at}/id-claims/files", files).status_code == 400
     again = control(azure, "POST", f"/sandbox/sites/{at}/shop/slots/staging/recreate").json()
@@ -121,7 +123,7 @@ def test_sites_slots_identities_roles_and_groups(azure):
         ("PATCH", "/sandbox/estate", None, 405, ""),
     ],
 )
-def test_bad_input(azure, method, path, body, status, says):
+def test_bad_input(azure: Sandbox, method: str, path: str, body: JsonValue, status: int, says: str) -> None:
     """What can't be done is refused with the status and the reason, and changes nothing."""
     before = azure.estate.tick
     response = control(azure, method, path.format(s=azure.subscription), body)
@@ -130,7 +132,7 @@ def test_bad_input(azure, method, path, body, status, says):
     assert azure.estate.tick == before
 
 
-def test_broken_and_oversized_bodies(azure):
+def test_broken_and_oversized_bodies(azure: Sandbox) -> None:
     """A body that is not JSON answers 400, one over a megabyte 413, and the connection lives on."""
     with requests.Session() as session:
         url = azure.url + "/sandbox/faults"
@@ -139,14 +141,14 @@ def test_broken_and_oversized_bodies(azure):
         assert session.get(url, timeout=5).json() == {"value": []}
 
 
-def test_strangers(azure):
+def test_strangers(azure: Sandbox) -> None:
     """A page on another site, or another name for this machine, may not drive the sandbox."""
     url = azure.url + "/sandbox/estate"
     assert requests.get(url, headers={"Sec-Fetch-Site": "cross-site"}, timeout=5).status_code == 403
     assert requests.get(url, headers={"Host": "evil.example"}, timeout=5).status_code == 403
 
 
-def test_documentation_names_every_route(azure):
+def test_documentation_names_every_route(azure: Sandbox) -> None:
     """`GET /sandbox/` says that it is a simulation and what each call does."""
     told = control(azure, "GET", "/sandbox/").json()
     assert "simulation" in told["simulation"]
@@ -154,13 +156,13 @@ def test_documentation_names_every_route(azure):
     assert "simulation" in azure.banner()
 
 
-def test_a_workflow_has_a_definition(azure):
+def test_a_workflow_has_a_definition(azure: Sandbox) -> None:
     """A new one is plain; one that is put stays over deployments and recreations; only workflows have one."""
     at = f"{azure.subscription}/rg-claims"
     app = f"/sandbox/workflows/{at}/claims-intake"
     plain = control(azure, "PUT", app, {}).json()["properties"]
     assert (set(plain["definition"]["actions"]), plain["parameters"]) == ({"Note", "Answer"}, {})
-    given = {"definition": CARELESS, "parameters": {"p": {"value": 1}}}
+    given: JsonValue = {"definition": as_json(CARELESS), "parameters": {"p": {"value": 1}}}
     control(azure, "PUT", app, given)
     control(azure, "PUT", app, {"tags": {"release": "2"}})
     again = control(azure, "POST", app + "/recreate").json()["properties"]

@@ -5,7 +5,8 @@ import requests
 
 from lami.sandbox import Sandbox
 from lami.sandbox.faults import Fault
-from tests.sandbox.support import control, workflow
+from tests.jsons import JsonValue
+from tests.sandbox.support import control, principal_of, workflow
 
 SOMEBODY = "0c4f2b6e-0d8e-4c43-8ccd-1f2f3a4b5c6d"
 NOBODY = "00000000-0000-4000-8000-000000000000"
@@ -23,17 +24,17 @@ def kept(azure: Sandbox, id: str) -> requests.Response:
     return requests.get(f"{azure.url}/v1.0/directory/deletedItems/{id}", timeout=10)
 
 
-def test_an_identity_lives_as_long_as_its_resource(azure):
+def test_an_identity_lives_as_long_as_its_resource(azure: Sandbox) -> None:
     """Deleted with it, it is kept to be restored; a new one under the same name is another."""
-    first = azure.estate.put(workflow(azure)).system.principal_id
+    first = principal_of(azure.estate.put(workflow(azure)))
     assert shown(azure, first) == {first: "#microsoft.graph.servicePrincipal"}
-    second = azure.estate.recreate(workflow(azure)).system.principal_id
+    second = principal_of(azure.estate.recreate(workflow(azure)))
     assert list(shown(azure, first, second)) == [second]
     assert kept(azure, first).json()["id"] == first
     assert kept(azure, second).status_code == 404
 
 
-def test_whoever_is_granted_something_is_there(azure):
+def test_whoever_is_granted_something_is_there(azure: Sandbox) -> None:
     """With the type of the assignment; of whom nobody ever heard is nowhere."""
     scope = f"/subscriptions/{azure.subscription}"
     azure.estate.assign("Reader", scope, principal_id=SOMEBODY, principal_type="Group")
@@ -42,7 +43,7 @@ def test_whoever_is_granted_something_is_there(azure):
     assert (absent.status_code, absent.json()["error"]["code"]) == (404, "Request_ResourceNotFound")
 
 
-def test_a_test_says_who_is_deleted(azure):
+def test_a_test_says_who_is_deleted(azure: Sandbox) -> None:
     """By the control API: deleted, purged, alive again."""
     scope = f"/subscriptions/{azure.subscription}"
     azure.estate.assign("Reader", scope, principal_id=SOMEBODY)
@@ -56,7 +57,7 @@ def test_a_test_says_who_is_deleted(azure):
 @pytest.mark.parametrize(
     ("status", "code"), [(403, "Authorization_RequestDenied"), (500, "InternalServerError")]
 )
-def test_graph_fails_on_demand(azure, status, code):
+def test_graph_fails_on_demand(azure: Sandbox, status: int, code: str) -> None:
     """A fault of Graph's paths alone, with Graph's codes; Azure Resource Manager answers."""
     azure.faults.add(Fault(path="/v1.0/*", status=status, retry_after=7))
     reply = kept(azure, SOMEBODY)
@@ -82,6 +83,6 @@ def test_graph_fails_on_demand(azure, status, code):
         ("DELETE", f"/v1.0/directory/deletedItems/{NOBODY}", None),
     ],
 )
-def test_anything_else_is_refused(azure, method, path, body):
+def test_anything_else_is_refused(azure: Sandbox, method: str, path: str, body: JsonValue) -> None:
     """It knows two questions, and nothing is written through it."""
     assert requests.request(method, azure.url + path, json=body, timeout=10).status_code == 400

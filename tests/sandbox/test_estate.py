@@ -1,36 +1,38 @@
 """How the estate changes: what keeps a principal, what replaces it, and what stays behind."""
 
+from datetime import datetime
+
 import pytest
 
 from lami.sandbox import IDENTITY, SITE, SLOT, Actor, Refused, Sandbox, resource_id
-from tests.sandbox.support import logic, vault, workflow
+from tests.sandbox.support import known, logic, principal_of, shown_principal, vault, workflow
 
 
-def test_same_seed_same_ids():
+def test_same_seed_same_ids() -> None:
     """The same calls on the same seed give the same ids; another seed gives others."""
 
     def principal(seed: int) -> tuple[str, str]:
         azure = Sandbox(seed=seed)
-        return azure.subscription, azure.estate.put(workflow(azure)).system.principal_id
+        return azure.subscription, principal_of(azure.estate.put(workflow(azure)))
 
     assert principal(7) == principal(7)
     assert principal(7) != principal(8)
 
 
-def test_in_place_put_keeps(azure):
+def test_in_place_put_keeps(azure: Sandbox) -> None:
     """Deploying in place keeps principal and createdTime, and moves changedTime."""
     azure.estate.put(workflow(azure))
     before = logic(azure).workflows.get("rg-claims", "claims-intake")
     azure.estate.put(workflow(azure).lower(), identity="system", tags={"v": "2"})
     after = logic(azure).workflows.get("rg-claims", "claims-intake")
     assert after.id == before.id
-    assert after.identity.principal_id == before.identity.principal_id
+    assert shown_principal(after) == shown_principal(before)
     assert after.created_time == before.created_time
-    assert after.changed_time > before.changed_time
+    assert known(after.changed_time, datetime) > known(before.changed_time, datetime)
 
 
 @pytest.mark.parametrize("kind", ["workflow", "identity", "site", "slot"])
-def test_recreate_gives_a_new_principal(azure, kind):
+def test_recreate_gives_a_new_principal(azure: Sandbox, kind: str) -> None:
     """Delete and create under the same name gives another principal, whatever carries it."""
     sub = azure.subscription
     azure.estate.put(resource_id(sub, "rg", SITE, "shop"))
@@ -43,18 +45,18 @@ def test_recreate_gives_a_new_principal(azure, kind):
     before = azure.estate.put(target)
     after = azure.estate.recreate(target)
     assert after.id == before.id
-    assert after.system.principal_id != before.system.principal_id
+    assert principal_of(after) != principal_of(before)
     assert after.created > before.created
 
 
-def test_identity_off_and_on(azure):
+def test_identity_off_and_on(azure: Sandbox) -> None:
     """Switching the system identity off and on again gives another principal."""
-    first = azure.estate.put(workflow(azure)).system.principal_id
+    first = principal_of(azure.estate.put(workflow(azure)))
     assert azure.estate.put(workflow(azure), identity="none").system is None
-    assert azure.estate.put(workflow(azure), identity="system").system.principal_id != first
+    assert principal_of(azure.estate.put(workflow(azure), identity="system")) != first
 
 
-def test_refused_recreate_deletes_nothing(azure):
+def test_refused_recreate_deletes_nothing(azure: Sandbox) -> None:
     """An app whose attached identity is gone can't be created again as it was, so it is not deleted."""
     identity = azure.estate.put(resource_id(azure.subscription, "rg", IDENTITY, "id-claims"))
     app = azure.estate.put(workflow(azure), identity="user", user_assigned=[identity.id])
@@ -64,7 +66,7 @@ def test_refused_recreate_deletes_nothing(azure):
     assert azure.estate.resources.get(app.id) == app
 
 
-def test_assignments_survive_their_principal(azure):
+def test_assignments_survive_their_principal(azure: Sandbox) -> None:
     """An assignment stays, unchanged, when the identity it was made to is gone."""
     azure.estate.put(workflow(azure))
     made = azure.estate.assign("Reader", vault(azure), of=workflow(azure))
@@ -72,7 +74,7 @@ def test_assignments_survive_their_principal(azure):
     assert azure.estate.assignments.get(made.id) == made
 
 
-def test_deleting_a_group_takes_all_in_it(azure):
+def test_deleting_a_group_takes_all_in_it(azure: Sandbox) -> None:
     """A deleted resource group takes resources and the assignments made in it, and nothing else."""
     azure.estate.put(workflow(azure))
     elsewhere = azure.estate.put(resource_id(azure.subscription, "rg-claims-2", SITE, "shop"))
@@ -82,7 +84,7 @@ def test_deleting_a_group_takes_all_in_it(azure):
     assert azure.estate.assignments.get(made.id) is None
 
 
-def test_attached_identity_shows_who_it_was(azure):
+def test_attached_identity_shows_who_it_was(azure: Sandbox) -> None:
     """An app goes on showing the principal an identity had when attached, until it is written again."""
     identity = azure.estate.put(resource_id(azure.subscription, "rg", IDENTITY, "id-claims"))
     before = azure.estate.put(workflow(azure), identity="user", user_assigned=[identity.id])
@@ -92,9 +94,9 @@ def test_attached_identity_shows_who_it_was(azure):
     assert after.attached != before.attached
 
 
-def test_assignment_rules(azure):
+def test_assignment_rules(azure: Sandbox) -> None:
     """An assignment can't be doubled or moved to another principal; its condition can change."""
-    one, other = (azure.estate.put(workflow(azure, name)).system.principal_id for name in ("one", "other"))
+    one, other = (principal_of(azure.estate.put(workflow(azure, name))) for name in ("one", "other"))
     made = azure.estate.assign("Reader", vault(azure), principal_id=one)
     with pytest.raises(Refused, match="exists already"):
         azure.estate.assign("Reader", vault(azure), principal_id=one)
@@ -108,7 +110,7 @@ def test_assignment_rules(azure):
     assert azure.estate.assign("Reader", vault(azure), principal_id=other, name=made.name).id == made.id
 
 
-def test_custom_roles(azure):
+def test_custom_roles(azure: Sandbox) -> None:
     """A custom role is rewritten under its GUID, can't be deleted while held, and built-ins stay."""
     azure.estate.put(workflow(azure))
     role = azure.estate.put_role("Claims Fixer", [{"actions": ["*/read"]}])

@@ -6,12 +6,13 @@ from datetime import datetime
 import pytest
 
 from lami.sandbox import Actor, Refused, Sandbox
+from lami.sandbox.events import Schema
 from lami.sandbox.grid import Conditions
-from tests.corpus import corpus_json
-from tests.sandbox.support import listening, vault, workflow
+from tests.corpus import corpus_object
+from tests.sandbox.support import Webhook, listening, principal_of, vault, workflow
 
 
-def test_eventgrid_schema(azure, webhook):
+def test_eventgrid_schema(azure: Sandbox, webhook: Webhook) -> None:
     """A change arrives as an array of one event that names the operation, the actor and no role."""
     azure.subscribe(webhook.url)
     azure.estate.put(workflow(azure))
@@ -32,7 +33,7 @@ def test_eventgrid_schema(azure, webhook):
     assert datetime.fromisoformat(grant["eventTime"]) == made.created
 
 
-def test_cloudevents_schema(azure, webhook):
+def test_cloudevents_schema(azure: Sandbox, webhook: Webhook) -> None:
     """With CloudEvents a change arrives as one object of that media type; an application has no upn."""
     azure.subscribe(webhook.url, "cloudevents")
     azure.estate.put(workflow(azure), actor=Actor.named("deploy-bot", "application"))
@@ -47,9 +48,9 @@ def test_cloudevents_schema(azure, webhook):
 
 @pytest.mark.corpus
 @pytest.mark.parametrize("schema", ["eventgrid", "cloudevents"])
-def test_events_have_the_specified_members(azure, webhook, schema):
+def test_events_have_the_specified_members(azure: Sandbox, webhook: Webhook, schema: Schema) -> None:
     """An event has exactly the members of the specified ones, at every level."""
-    example = corpus_json(f"events/synthetic.{schema}.json")["wf_write"]
+    example = corpus_object(f"events/synthetic.{schema}.json")["wf_write"]
     azure.subscribe(webhook.url, schema)
     azure.estate.put(workflow(azure))
     assert azure.settled(10)
@@ -61,7 +62,7 @@ def test_events_have_the_specified_members(azure, webhook, schema):
 
 
 @pytest.mark.parametrize("schema", ["eventgrid", "cloudevents"])
-def test_failed_handshake(azure, webhook, schema):
+def test_failed_handshake(azure: Sandbox, webhook: Webhook, schema: Schema) -> None:
     """A webhook that does not shake hands is not subscribed."""
     webhook.shakes_hands = False
     with pytest.raises(Refused, match="handshake"):
@@ -74,13 +75,13 @@ def test_failed_handshake(azure, webhook, schema):
 @pytest.mark.parametrize(
     "url", ["https://example.com/x", "http://10.0.0.1/", "http://[::1", "http://127.0.0.1:0"]
 )
-def test_loopback_only(azure, url):
+def test_loopback_only(azure: Sandbox, url: str) -> None:
     """Only webhooks on this machine are taken, and they have to answer."""
     with pytest.raises(Refused):
         azure.subscribe(url)
 
 
-def test_retries(azure, webhook):
+def test_retries(azure: Sandbox, webhook: Webhook) -> None:
     """An event is delivered again, the same, until it is taken."""
     azure.subscribe(webhook.url)
     webhook.statuses = [500, 503, 429]
@@ -93,7 +94,7 @@ def test_retries(azure, webhook):
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 413])
-def test_refused_events_are_not_retried(azure, webhook, status):
+def test_refused_events_are_not_retried(azure: Sandbox, webhook: Webhook, status: int) -> None:
     """An answer that says the event is unwelcome sends it to the dead letters at once."""
     azure.subscribe(webhook.url)
     webhook.statuses = [status]
@@ -104,7 +105,7 @@ def test_refused_events_are_not_retried(azure, webhook, status):
     assert dead["id"] == webhook.events[0]["id"]
 
 
-def test_dead_letter_after_the_last_attempt():
+def test_dead_letter_after_the_last_attempt() -> None:
     """Nobody answering uses up the attempts, and the event is dead-lettered."""
     with Sandbox(scale=0.0) as azure:
         with listening() as webhook:
@@ -115,7 +116,7 @@ def test_dead_letter_after_the_last_attempt():
         assert (dead["deadLetterReason"], dead["deliveryAttempts"]) == ("MaxDeliveryAttemptsExceeded", 10)
 
 
-def test_duplicates_and_loss(azure, webhook):
+def test_duplicates_and_loss(azure: Sandbox, webhook: Webhook) -> None:
     """Every event is doubled, or none arrives, when that is asked for."""
     azure.subscribe(webhook.url)
     azure.grid.configure(Conditions(duplicates=1.0))
@@ -130,7 +131,7 @@ def test_duplicates_and_loss(azure, webhook):
     assert azure.grid.attempts[-1].outcome == "lost"
 
 
-def test_pause_and_reorder(azure, webhook):
+def test_pause_and_reorder(azure: Sandbox, webhook: Webhook) -> None:
     """Held back events are not settled; let go with reorder they arrive in another order, all of them."""
     azure.subscribe(webhook.url)
     azure.grid.configure(Conditions(paused=True))
@@ -143,10 +144,10 @@ def test_pause_and_reorder(azure, webhook):
     assert sorted(names) == [f"app-{number}" for number in range(8)] != names
 
 
-def test_what_raises_no_event(azure, webhook):
+def test_what_raises_no_event(azure: Sandbox, webhook: Webhook) -> None:
     """Grants above a subscription raise no event; a failed write raises a failure."""
     azure.subscribe(webhook.url)
-    one, other = (azure.estate.put(workflow(azure, name)).system.principal_id for name in ("one", "other"))
+    one, other = (principal_of(azure.estate.put(workflow(azure, name))) for name in ("one", "other"))
     azure.estate.assign("Reader", "/", principal_id=one)
     made = azure.estate.assign("Reader", vault(azure), principal_id=one)
     with pytest.raises(Refused):

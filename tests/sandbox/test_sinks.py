@@ -10,15 +10,16 @@ from azure.core.exceptions import HttpResponseError
 from azure.core.messaging import CloudEvent
 from azure.eventgrid import EventGridPublisherClient
 
-from lami.sandbox import Actor
+from lami.sandbox import Actor, Sandbox
 from lami.sandbox.faults import Fault
+from tests.jsons import JsonValue
 from tests.sandbox.support import control, vault, workflow
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>"
 
 
-def card(*texts: str) -> dict:
-    content = {
+def card(*texts: str) -> JsonValue:
+    content: JsonValue = {
         "type": "AdaptiveCard",
         "version": "1.4",
         "body": [{"type": "TextBlock", "text": text} for text in texts]
@@ -31,7 +32,7 @@ def card(*texts: str) -> dict:
     }
 
 
-def mail(azure, subject: str, text: str) -> None:
+def mail(azure: Sandbox, subject: str, text: str) -> None:
     message = EmailMessage()
     message["From"], message["To"], message["Subject"] = "lami@x.example", "robin@x.example", subject
     message.set_content(text)
@@ -40,11 +41,11 @@ def mail(azure, subject: str, text: str) -> None:
         client.send_message(message)
 
 
-def publisher(azure) -> EventGridPublisherClient:
+def publisher(azure: Sandbox) -> EventGridPublisherClient:
     return EventGridPublisherClient(azure.topic_url, AzureKeyCredential("unused"))
 
 
-def test_teams(azure):
+def test_teams(azure: Sandbox) -> None:
     """A card is accepted with 202 and kept with its texts; what Teams would not show says why."""
     answer = requests.post(azure.teams_url, json=card("claims-intake was recreated"), timeout=5)
     assert (answer.status_code, answer.content) == (202, b"")
@@ -60,7 +61,7 @@ def test_teams(azure):
     assert control(azure, "GET", "/sandbox/teams").json()["value"] == []
 
 
-def test_teams_faults(azure):
+def test_teams_faults(azure: Sandbox) -> None:
     """The webhook throttles and fails on demand, keeps nothing then, and recovers."""
     control(
         azure,
@@ -74,7 +75,7 @@ def test_teams_faults(azure):
     assert requests.post(azure.teams_url, json=card("a"), timeout=5).status_code == 202
 
 
-def test_mail(azure):
+def test_mail(azure: Sandbox) -> None:
     """Mail is kept with its text and shown; a fault refuses it for now or for good."""
     mail(azure, "claims-intake was recreated", "P1 → P2\n")
     (kept,) = control(azure, "GET", "/sandbox/mail").json()["value"]
@@ -88,7 +89,7 @@ def test_mail(azure):
     assert len(azure.mail.messages) == 1
 
 
-def test_topic(azure):
+def test_topic(azure: Sandbox) -> None:
     """CloudEvents that the SDK publishes are kept; what is no event is refused; faults are told."""
     event = CloudEvent(source="lami", type="lami.finding.opened", data={"id": "f-1"}, subject="claims-intake")
     publisher(azure).send([event])
@@ -102,7 +103,7 @@ def test_topic(azure):
     assert len(azure.topic.events) == 1
 
 
-def test_page_escapes_everything(azure):
+def test_page_escapes_everything(azure: Sandbox) -> None:
     """Hostile names, tags, actors, cards, mails and events stay text on a page that allows no script."""
     text = HOSTILE.replace("/", "")
     azure.estate.put(workflow(azure, text), tags={HOSTILE: HOSTILE}, actor=Actor.named(HOSTILE))

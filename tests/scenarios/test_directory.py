@@ -23,7 +23,7 @@ from lami.sandbox.faults import Fault
 from lami.schedule import reconcile_now, take_baseline_if_none
 from lami.settings import read
 from lami.wiring import Lami, Watch, assemble, make_channels, make_directory, make_table
-from tests.sandbox.support import Clock
+from tests.sandbox.support import Clock, principal_of
 
 PIPELINE = "0c4f2b6e-0d8e-4c43-8ccd-1f2f3a4b5c6d"
 """A service principal that no logic app ever carried."""
@@ -281,7 +281,9 @@ def test_a_failure_at_the_second_question_waits(world: Estate, monkeypatch: pyte
 
 def test_where_the_witness_is_missing_nobody_is_gone(world: Estate) -> None:
     """A directory that shows nobody that must be there may be another tenant's: nothing is concluded."""
-    carried = world.azure.estate.resources.get(world.app).system.principal_id  # type: ignore[union-attr]
+    app = world.azure.estate.resources.get(world.app)
+    assert app is not None
+    carried = principal_of(app)
     for somebody in (carried, PIPELINE):
         world.azure.directory.mark(somebody, "purged")
     for _ in range(3):
@@ -306,7 +308,7 @@ def test_where_no_other_user_shows_none_is_gone(world: Estate) -> None:
 def test_an_identity_that_dies_under_its_app_is_said(world: Estate) -> None:
     """No event tells of it: the app still names an identity that can sign in nowhere."""
     other = resource_id(world.azure.subscription, "rg-claims", WORKFLOW, "claims-export")
-    dead = world.azure.estate.put(other).system.principal_id  # type: ignore[union-attr]
+    dead = principal_of(world.azure.estate.put(other))
     world.azure.estate.assign("Reader", world.group, of=other)
     world.reconcile()
     world.azure.directory.mark(dead, "purged")

@@ -41,9 +41,9 @@ def told(own: World) -> set[str]:
     return {title for title in said if title in cards(own)}
 
 
-def put(own: World, given: Json, **more: object) -> None:
+def put(own: World, given: Json, parameters: Json | None = None) -> None:
     """The app is deployed in place with this definition."""
-    own.azure.estate.put(own.app(), definition=given, **more)  # type: ignore[arg-type]
+    own.azure.estate.put(own.app(), definition=given, parameters=parameters)
     own.settled()
 
 
@@ -82,7 +82,9 @@ def test_a_new_app_with_faults_is_told_once(tmp_path: Path) -> None:
         own.settled()
         assert len(standing(own)) == 3
         assert told(own) == set()
-        worse = {**CARELESS, "actions": {**CARELESS["actions"], "More": http(headers={"api-key": "k"})}}  # type: ignore[dict-item]
+        actions = CARELESS["actions"]
+        assert isinstance(actions, dict)
+        worse = {**CARELESS, "actions": {**actions, "More": http(headers={"api-key": "k"})}}
         own.azure.estate.put(late, definition=worse)
         own.settled()
         assert told(own) == {"authenticates with a secret"}

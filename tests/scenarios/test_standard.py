@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from lami.runs import Progress
 from lami.sandbox import IDENTITY, SITE, SLOT, Sandbox, resource_id
 from lami.sandbox.definitions import CARELESS, CARELESS_FILES, PLAIN_FILES, definition
 from lami.sandbox.faults import Fault
+from lami.sandbox.model import Wanted
 from lami.schedule import reconcile_now
 from tests.arm.definitions import Json, http
 from tests.scenarios.test_posture import ALWAYS, SECRET, SECRETS, standing, stored, told
@@ -32,9 +34,15 @@ def slot(own: World) -> str:
     return resource_id(own.azure.subscription, GROUP, SLOT, "claims-std", "staging")
 
 
-def deploy(own: World, app: str, files: Json, **more: object) -> None:
+def deploy(
+    own: World,
+    app: str,
+    files: Json,
+    identity: Wanted | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> None:
     """An app is written with these files."""
-    own.azure.estate.put(app, files=files, **more)  # type: ignore[arg-type]
+    own.azure.estate.put(app, files=files, identity=identity, tags=tags)
     own.settled()
 
 

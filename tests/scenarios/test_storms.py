@@ -12,13 +12,11 @@ import pytest
 
 from lami.core.decode import decode
 from lami.core.ids import ResourceId
-from lami.core.model import Change, RoleAssignment, Subject, Unknown
+from lami.core.model import Change, Look, RoleAssignment, Subject, Unknown
 from tests.simulation.azure import CONTRIBUTOR, NARROW, OTHER_SUB, SUB, app_id, queue_scope
 from tests.simulation.world import World
 
 SUBSCRIPTION = ResourceId(f"/subscriptions/{SUB}")
-PAGE = 100
-"""Lines of a page of a listing: each page is a read."""
 
 
 @dataclass
@@ -30,15 +28,6 @@ class Reads:
 
     def __post_init__(self) -> None:
         self.world.azure.before_read = self.note
-        listed = self.world.azure.assignments_in
-
-        def by_pages(subscription: str) -> Iterator[RoleAssignment | Unknown]:
-            for number, line in enumerate(listed(subscription), start=1):
-                if number % PAGE == 0:
-                    self.note()
-                yield line
-
-        self.world.azure.assignments_in = by_pages  # type: ignore[method-assign]
 
     def note(self) -> None:
         """One read, now."""
@@ -191,15 +180,14 @@ def test_a_digest_that_a_channel_refuses_is_told_later() -> None:
     assert world.violations() == []
 
 
-def test_what_no_listing_shows_is_looked_at_one_by_one() -> None:
+def test_what_no_listing_shows_is_looked_at_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """A subscription that cannot be listed in full is still answered, though not as fast."""
     world = quiet()
 
     def broken(subscription: str) -> Iterator[RoleAssignment | Unknown]:
         yield Unknown("a line that nobody understands")
 
-    whole = world.azure.assignments_in
-    world.azure.assignments_in = broken  # type: ignore[method-assign]
+    monkeypatch.setattr(world.azure, "assignments_in", broken)
     for number in range(100):
         world.azure.grant(world.azure.new_guid(), NARROW, queue_scope(number))
     world.azure.sleep(5)
@@ -207,11 +195,11 @@ def test_what_no_listing_shows_is_looked_at_one_by_one() -> None:
     burst(world)
     assert reads.most_within(timedelta(seconds=10)) <= 200
     world.settle()
-    world.azure.assignments_in = whole  # type: ignore[method-assign]
+    monkeypatch.undo()
     assert world.violations() == []
 
 
-def test_what_only_the_second_listing_shows_is_not_given_up() -> None:
+def test_what_only_the_second_listing_shows_is_not_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """A replica that lags leaves a line out of the first; the change is too old to wait, and is told."""
     world = quiet()
     for _ in range(45):
@@ -229,7 +217,7 @@ def test_what_only_the_second_listing_shows_is_not_given_up() -> None:
             if not (hides and isinstance(one, RoleAssignment) and one.id == last.resource):
                 yield one
 
-    world.azure.assignments_in = lags  # type: ignore[method-assign]
+    monkeypatch.setattr(world.azure, "assignments_in", lags)
     for event in events:
         world.lami.service.receive(event)
     world.azure.sleep(10)
@@ -238,16 +226,22 @@ def test_what_only_the_second_listing_shows_is_not_given_up() -> None:
     assert world.rules()["broad-grant"] == 45
 
 
-def test_a_throttled_read_puts_the_change_aside_and_azure_is_asked_when_it_said() -> None:
+def test_a_throttled_read_puts_the_change_aside_and_azure_is_asked_when_it_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Not raised to be redelivered: Event Grid delays new events too after a failure."""
     world = quiet()
-    answer, asked = world.azure.assignment, Reads(world)
-    world.azure.assignment = lambda id: Unknown("429 too many requests", retry_after=17)  # type: ignore[method-assign]
+    asked = Reads(world)
+
+    def throttled(id: ResourceId) -> Look[RoleAssignment]:
+        return Unknown("429 too many requests", retry_after=17)
+
+    monkeypatch.setattr(world.azure, "assignment", throttled)
     world.azure.grant(world.azure.new_guid(), CONTRIBUTOR, SUBSCRIPTION)
     [event] = world.azure.events
     world.azure.events.clear()
     assert world.lami.service.receive(event).outcome == "deferred"
-    world.azure.assignment = answer  # type: ignore[method-assign]
+    monkeypatch.undo()
     world.azure.sleep(16)
     world.lami.service.walk()
     assert not asked.times
@@ -257,7 +251,7 @@ def test_a_throttled_read_puts_the_change_aside_and_azure_is_asked_when_it_said(
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_one_that_fails_does_not_hold_up_the_others(seed: int) -> None:
+def test_one_that_fails_does_not_hold_up_the_others(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A principal whose messages cannot be delivered is put off alone; the other findings are told."""
     world = quiet(seed)
     sick = app_id("sick")
@@ -270,7 +264,7 @@ def test_one_that_fails_does_not_hold_up_the_others(seed: int) -> None:
     def fails_for_one(principal: str, subscriptions: tuple[str, ...]) -> tuple[RoleAssignment, ...] | Unknown:
         return Unknown("500") if principal == holder else whole(principal, subscriptions)
 
-    world.azure.assignments_of = fails_for_one  # type: ignore[method-assign]
+    monkeypatch.setattr(world.azure, "assignments_of", fails_for_one)
     world.random.shuffle(world.azure.events)
     for event in world.azure.events * 2:
         world.deliver(event)
@@ -279,7 +273,7 @@ def test_one_that_fails_does_not_hold_up_the_others(seed: int) -> None:
         world.azure.sleep(1)
         world.walk()
     assert len({finding for finding, _ in world.channels[0].told}) == 30
-    world.azure.assignments_of = whole  # type: ignore[method-assign]
+    monkeypatch.undo()
     world.settle(60)
     world.reconcile()
     assert world.violations() == []

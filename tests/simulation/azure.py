@@ -9,7 +9,7 @@ import random
 import uuid
 from _thread import get_ident
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TypeVar
@@ -103,6 +103,8 @@ ONLY: dict[str, frozenset[str]] = {
 } | {"": frozenset("abc")}
 """Conditions, and the containers in which each lets anything be done: what one allows is known here."""
 TENANT_GROUP = ResourceId("/providers/Microsoft.Management/managementGroups/all")
+PAGE = 100
+"""Lines of a page of a listing: each further page is a read."""
 FAILURES = (Unknown("429: too many requests", retry_after=17), Unknown("500"), Unknown("timed out"))
 
 
@@ -155,6 +157,7 @@ class SimulatedAzure:
         self.skew = 0
         """How many seconds an event may be stamped after its write; 0: the few that are usual."""
         self.reads = 0
+        self.before_read: Callable[[], None] = lambda: None
         self.fail_reads = 0.0
         self.break_off = 0.0
         """The share of listings that break off in the middle."""
@@ -425,6 +428,7 @@ class SimulatedAzure:
 
     def _read(self) -> Unknown | None:
         self.trouble.step()
+        self.before_read()
         self.reads += 1
         self.trouble.looked = get_ident()
         if self.trouble.strikes(self.fail_reads):
@@ -433,11 +437,13 @@ class SimulatedAzure:
 
     def _paged(self, lines: Sequence[T]) -> Iterator[T | Unknown]:
         """The lines of a listing; or some of them, and that the rest could not be had."""
-        if not self.trouble.strikes(self.break_off):
-            yield from lines
-            return
-        yield from lines[: self.random.randint(0, len(lines))]
-        yield self.random.choice(FAILURES)
+        breaks_off = self.trouble.strikes(self.break_off)
+        for number, line in enumerate(lines[: self.random.randint(0, len(lines))] if breaks_off else lines):
+            if number and number % PAGE == 0:
+                self.before_read()
+            yield line
+        if breaks_off:
+            yield self.random.choice(FAILURES)
 
     def _seen(self) -> _State:
         """The state as a replica shows it that may lag."""

@@ -19,7 +19,6 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FunctionType
-from typing import cast
 
 from lami import handling, listing, routing
 from lami.census import Census
@@ -73,7 +72,8 @@ class Mutant:
     @contextmanager
     def alive(self) -> Iterator[None]:
         """Run with the mutant in the function's place."""
-        function = cast(FunctionType, self.function)
+        function = self.function
+        assert isinstance(function, FunctionType)
         source = textwrap.dedent(inspect.getsource(function))
         for old, new in self.edits:
             assert source.count(old) == 1, f"{self.name}: the source has changed; renew the patch"
@@ -82,7 +82,8 @@ class Mutant:
         code = compile("from __future__ import annotations\n" + source, self.name, "exec")
         exec(code, function.__globals__, made)
         made_of = made[function.__name__]
-        mutated = cast(FunctionType, made_of.fget if isinstance(made_of, property) else made_of)
+        mutated = made_of.fget if isinstance(made_of, property) else made_of
+        assert isinstance(mutated, FunctionType)
         original = function.__code__
         function.__code__ = mutated.__code__
         try:
@@ -100,7 +101,7 @@ class Mutant:
             return next((seed for seed in seeds if self.shown_by(seed)), None)
 
 
-_shed = cast(property, PrincipalState.__dict__["shed"]).fget
+_shed = PrincipalState.__dict__["shed"].fget
 
 MUTANTS: tuple[Mutant, ...] = (
     # --- order of load, look and commit ---

@@ -140,14 +140,14 @@ def _unequal(held: Held) -> Iterator[str]:
         if keys != real_keys:
             yield f"principal {principal[:8]}: holds {len(keys)} grants, ARM {len(real_keys)}"
     given = {one.role.id for one in present.assignments.values()}
-    for id, book in held.roles.items():
-        if held.world.unreported and id not in given:
+    for role, book in held.roles.items():
+        if held.world.unreported and role not in given:
             continue  # Reconcile sees the definitions of roles that somebody holds.
-        state, real_one = book.state, present.roles[id]
-        if isinstance(state, RoleState) and state.observed is None and not state.accesses:
+        known, real_one = book.state, present.roles[role]
+        if isinstance(known, RoleState) and known.observed is None and not known.accesses:
             continue  # Heard of when nobody held it any longer: there is nothing to look at it for.
-        if isinstance(state, RoleState) and state.observed != definitions.canonical(real_one.permissions):
-            yield f"role {state.name}: holds that it allows {state.observed}, ARM {real_one.permissions}"
+        if isinstance(known, RoleState) and known.observed != definitions.canonical(real_one.permissions):
+            yield f"role {known.name}: holds that it allows {known.observed}, ARM {real_one.permissions}"
 
 
 def _brief(identities: tuple[str, list[tuple[str, str]]]) -> str:
@@ -162,14 +162,14 @@ def _findings(held: Held) -> Iterator[str]:
     watched = held.world.settings.subscriptions
     real = held.world.azure.present.assignments.values()
     for id, book in held.holders.items():
-        state = held.holder(id)
-        if state.known and _churned(state):
+        holder = held.holder(id)
+        if holder.known and _churned(holder):
             expected["identity-churn", id.key] += 1
         expected["identity-churn", id.key] += bool(list(_came_with(held, id)))
-        carries = carried(state, watched)
+        carries = carried(holder, watched)
         given = [one.access for one in real if one.principal in carries]
         if carries:
-            missing = sum(term.expected and not _serves(given, term.access) for term in state.terms.values())
+            missing = sum(term.expected and not _serves(given, term.access) for term in holder.terms.values())
             expected["missing-grant", id.key] += missing
         for rule in (*_objected(held, id), *_persisting(held, id)):
             expected[rule, id.key] += 1
@@ -189,8 +189,8 @@ def _findings(held: Held) -> Iterator[str]:
         shed = bool(carried_by) and not any(carried_by)
         expected["orphaned-assignment", one.principal] += (shed or state.gone) and not tolerated
     expected["lami-gap", LAMI.key] += sum(gap.stands for gap in held.lami().gaps.values())
-    for id, book in held.roles.items():
-        expected["role-widened", id] += _widened(held, id, book)
+    for role, book in held.roles.items():
+        expected["role-widened", role] += _widened(held, role, book)
     now = held.world.azure.now
     stands = [f for f in held.findings.values() if f.resolved_at is None]
     found = Counter((f.rule, f.subject.id.lower()) for f in stands)
@@ -456,17 +456,17 @@ def _expected(held: Held) -> Iterator[str]:
     for one in azure.present.assignments.values():
         if one.principal in held.principals and one.role.id == NARROW.id:
             state = held.principal(one.principal)
-            term = state.terms.get(one.access.key)
+            found = state.terms.get(one.access.key)
             carried_now = any(carrier.carries for carrier in state.carriers.values())
             # What is objected to of one assignment is not expected of another that gives the same.
             same = [g for g in state.grants.values() if g.access == one.access]
             held_back = any(_weakened(state, grant) for grant in same)
-            if carried_now and not held_back and not (term and term.expected):
+            if carried_now and not held_back and not (found and found.expected):
                 yield f"{one.principal[:8]} was granted {one.role.name}, and it is not expected"
     for id, keys in held.world.at_first.items():
         for key in keys - operator.perhaps_withdrawn:
-            term = held.holder(id).terms.get(key)
-            if not (term and term.expected):
+            found = held.holder(id).terms.get(key)
+            if not (found and found.expected):
                 yield f"{id.name} no longer expects what stood when the baseline was taken"
 
 
@@ -484,11 +484,11 @@ def _remembered(held: Held) -> Iterator[str]:
     held all the time, and that nobody accepted, is expected to allow no more than at first."""
     for principal, book in held.principals.items():
         state = held.principal(principal)
-        for key, first in _conditions_at_first(held.entries[book.subject]).items():
+        for key, condition in _conditions_at_first(held.entries[book.subject]).items():
             grant = state.grants[key]
-            term = state.terms.get(Access(grant.access.role, grant.access.scope, first).key)
+            term = state.terms.get(Access(grant.access.role, grant.access.scope, condition).key)
             expected = term is not None and term.count == 1
-            if grant.present and expected and grant.access.condition != first and grant.was is None:
+            if grant.present and expected and grant.access.condition != condition and grant.was is None:
                 yield f"{principal[:8]} forgot under which condition it was granted {grant.role_name}"
     azure, world = held.world.azure, held.world
     for id, book in held.roles.items():
@@ -539,13 +539,13 @@ def _disagreeing(held: Held) -> Iterator[str]:
                 yield f"{key} does not expect all that {principal[:8]} accepts"
             if carrier.carries and not _covers(state.terms, holder.terms):
                 yield f"{principal[:8]} does not accept all that {key} expects"
-    for id, book in held.roles.items():
-        real = [one for one in held.world.azure.present.assignments.values() if one.role.id == id]
+    for role, book in held.roles.items():
+        real = [one for one in held.world.azure.present.assignments.values() if one.role.id == role]
         granted = sorted((one.principal, one.access.key) for one in real if one.role.custom)
         assert isinstance(book.state, RoleState)
         told = sorted((p, access.key) for p, one in book.state.held.items() for access in one.accesses)
         if granted != told:
-            yield f"role {id[:8]} heard that it is held {len(told)} times, and is {len(granted)} times"
+            yield f"role {role[:8]} heard that it is held {len(told)} times, and is {len(granted)} times"
     for id in held.holders:
         for attached in held.holder(id).observed.attached:
             identity = held.holder(attached.identity)
@@ -651,14 +651,14 @@ def _explained(held: Held) -> Iterator[str]:
         granted[principal] = {_access(e.after) for e in entries if e.after.get("assignmentId")}
     known: dict[ResourceId, set[tuple[str, str]]] = {}
     for id, book in held.holders.items():
-        state = held.holder(id)
+        holder = held.holder(id)
         entries = held.entries[book.subject]
         observed, baseline, expected = _replayed_holder(entries, held.findings)
-        if observed != _named(state.observed.system, [a.identity.text for a in state.observed.attached]):
+        if observed != _named(holder.observed.system, [a.identity.text for a in holder.observed.attached]):
             yield f"the timeline of {id.name} ends with the identities {observed}"
-        if baseline != _named(state.baseline.system, [a.identity.text for a in state.baseline.attached]):
+        if baseline != _named(holder.baseline.system, [a.identity.text for a in holder.baseline.attached]):
             yield f"the timeline of {id.name} ends with the baseline {baseline}"
-        if expected != {_term(term) for term in state.terms.values() if term.expected}:
+        if expected != {_term(term) for term in holder.terms.values() if term.expected}:
             yield f"the timeline of {id.name} ends with {len(expected)} accesses expected"
         known[id] = {_access(e.after) for e in entries if "roleName" in e.after}
     for principal in held.principals:

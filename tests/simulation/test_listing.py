@@ -25,7 +25,7 @@ AFTER = Mutant(
 )
 
 
-def stalled_between_listing_and_index(world: World) -> None:
+def stalled_between_listing_and_index(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker lists what a new app's identity is granted, and stands still for three minutes.
 
     Meanwhile the grant is taken away, and another worker is told so, late.
@@ -39,7 +39,7 @@ def stalled_between_listing_and_index(world: World) -> None:
 
     def then_still(principal: str, subscriptions: tuple[str, ...]) -> tuple[RoleAssignment, ...] | Unknown:
         found = listed(principal, subscriptions)
-        azure.assignments_of = listed  # type: ignore[method-assign]
+        monkeypatch.setattr(azure, "assignments_of", listed)
         azure.revoke(grant)
         azure.sleep(180)
         for event in azure.events:
@@ -47,7 +47,7 @@ def stalled_between_listing_and_index(world: World) -> None:
         azure.events.clear()
         return found
 
-    azure.assignments_of = then_still  # type: ignore[method-assign]
+    monkeypatch.setattr(azure, "assignments_of", then_still)
     for event in created:
         world.lami.service.receive(event)
 
@@ -60,7 +60,7 @@ ASKED_ONCE = Mutant(
 )
 
 
-def stalled_between_index_and_look(world: World) -> None:
+def stalled_between_index_and_look(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker is told of a delete, finds nobody in the index, and stands still for three minutes.
 
     Meanwhile another is told of the write, and a replica that lags still shows it what is gone.
@@ -80,14 +80,14 @@ def stalled_between_index_and_look(world: World) -> None:
         return Present(before.assignments[id])
 
     def still_first(id: ResourceId) -> Look[RoleAssignment]:
-        azure.assignment = past  # type: ignore[method-assign]
+        monkeypatch.setattr(azure, "assignment", past)
         for event in written:
             other.service.receive(event)
-        azure.assignment = looked  # type: ignore[method-assign]
+        monkeypatch.setattr(azure, "assignment", looked)
         azure.sleep(180)
         return looked(id)
 
-    azure.assignment = still_first  # type: ignore[method-assign]
+    monkeypatch.setattr(azure, "assignment", still_first)
     for event in deleted:
         world.lami.service.receive(event)
 
@@ -99,6 +99,7 @@ def left_out(rule: Mutant, leave_out: bool) -> Iterator[None]:
         yield
 
 
+Story = Callable[[World, pytest.MonkeyPatch], None]
 STORIES = (
     pytest.param(AFTER, stalled_between_listing_and_index, id="a grant taken while it was listed"),
     pytest.param(
@@ -109,12 +110,14 @@ STORIES = (
 
 @pytest.mark.parametrize("leave_out", [False, True], ids=["the rule", "left out"])
 @pytest.mark.parametrize(("rule", "story"), STORIES)
-def test_what_is_gone_is_not_held(rule: Mutant, story: Callable[[World], None], leave_out: bool) -> None:
+def test_what_is_gone_is_not_held(
+    rule: Mutant, story: Story, leave_out: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Though a worker stood still meanwhile; without the rule it would be held for good."""
     world = World(1)
     world.azure.sleep(600)
     world.take()
     with left_out(rule, leave_out):
-        story(world)
+        story(world, monkeypatch)
         world.settle()
     assert bool(world.violations()) == leave_out

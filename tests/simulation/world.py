@@ -25,7 +25,7 @@ from lami.core.policy import Policy, parse
 from lami.errors import LamiError, Temporary
 from lami.pace import CALM, Calm
 from lami.queries import FindingQuery
-from lami.reconcile import Report
+from lami.runs import Report
 from lami.schedule import begin, reconcile_now, take_baseline, take_baseline_if_none
 from lami.service import Outcome
 from lami.settings import Settings, packaged_policy

@@ -206,8 +206,8 @@ def test_tampering_with_the_table_shows(memory: Table, change: str) -> None:
     elif change == "removed":
         memory.transact(PRINCIPAL.partition, [Put(key, rows.pack([]))])
     elif change == "latest":
-        forged = rows.stack_entries(2, rows.unpack_entries(row), at(-999))
-        memory.transact(PRINCIPAL.partition, [Put(key, values) for key, values in forged.items()])
+        stacked = rows.stack_entries(2, rows.unpack_entries(row), at(-999))
+        memory.transact(PRINCIPAL.partition, [Put(key, values) for key, values in stacked.items()])
         assert len(list(books.timeline(PRINCIPAL, at(-99)))) < len(books.entries(PRINCIPAL))
     else:
         forged_book = replace(loaded.book, chain="0" * 64)

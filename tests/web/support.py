@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import requests
+from werkzeug.routing import Rule
 
 from lami.sandbox import Sandbox
+from tests.jsons import JsonValue
 from tests.world import World
 
 
-def get(world: World, path: str, **options: Any) -> requests.Response:
+def get(
+    world: World,
+    path: str,
+    headers: Mapping[str, str] | None = None,
+    auth: tuple[str, str] | None = None,
+    params: Mapping[str, str] | None = None,
+) -> requests.Response:
     """GET a path of the server; its answer, whatever its status."""
-    return requests.get(world.server.url + path, timeout=20, **options)
+    return requests.get(world.server.url + path, headers=headers, auth=auth, params=params, timeout=20)
 
 
 def problem(response: requests.Response, status: int) -> dict[str, Any]:
@@ -27,15 +36,15 @@ def problem(response: requests.Response, status: int) -> dict[str, Any]:
     return document
 
 
-def post(world: World, body: object, **options: Any) -> requests.Response:
+def post(world: World, body: JsonValue, headers: Mapping[str, str] | None = None) -> requests.Response:
     """POST events to the webhook."""
-    return requests.post(world.events_url, json=body, timeout=40, **options)
+    return requests.post(world.events_url, json=body, headers=headers, timeout=40)
 
 
-def everything(world: World, path: str, **options: Any) -> list[dict[str, Any]]:
+def everything(world: World, path: str) -> list[dict[str, Any]]:
     """All items of a list, by way of every `nextLink`."""
     items: list[dict[str, Any]] = []
-    response = get(world, path, **options)
+    response = get(world, path)
     while True:
         assert response.status_code == 200, response.text
         page = response.json()
@@ -44,7 +53,13 @@ def everything(world: World, path: str, **options: Any) -> list[dict[str, Any]]:
             assert "Link" not in response.headers
             return items
         assert response.headers["Link"] == f'<{page["nextLink"]}>; rel="next"'
-        response = requests.get(page["nextLink"], timeout=20, **options)
+        response = requests.get(page["nextLink"], timeout=20)
+
+
+def answers_options(rule: Rule) -> bool:
+    """Whether Flask answers OPTIONS of a route by itself, which it notes on werkzeug's rule."""
+    automatic: bool = rule.provide_automatic_options  # type: ignore[attr-defined]
+    return automatic
 
 
 def written(azure: Sandbox, resource: str, **changes: object) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import requests
 from lami.sandbox import Sandbox
 from lami.sandbox.faults import Fault
 from lami.web.parameters import parse_time
+from tests.jsons import JsonValue
 from tests.web.support import everything, get, post, problem, written
 from tests.world import World, world
 
@@ -144,6 +146,7 @@ def test_a_hostile_token_is_refused(story: World, route: str) -> None:
     own = link.rpartition("token=")[2]
     asked = json.loads(base64.urlsafe_b64decode(own + "=="))[0]
     late, naive, wide = "9999-12-31T23:59:59.999999Z", "2026-11-24T08:00:00", "0001-01-01T00:00:00Z"
+    keys: tuple[JsonValue, ...] = (None, [], {}, "a", ["a", "b", "c", "d"], [1, 2, 3, 4], [[[[]]]])
     tokens = [
         own[:-3],
         own + "A",
@@ -153,7 +156,7 @@ def test_a_hostile_token_is_refused(story: World, route: str) -> None:
         forged(),
         forged(asked),
         forged(asked, [True, 0, 0.0, "f"], 1),
-        *(forged(asked, key) for key in (None, [], {}, "a", ["a", "b", "c", "d"], [1, 2, 3, 4], [[[[]]]])),
+        *(forged(asked, key) for key in keys),
         *(forged(asked, [time, "e"]) for time in (late, naive, wide)),
         base64.urlsafe_b64encode(b"[" * 5000).decode(),
         forged("0" * 16, [False, 0, 0.0, "f"]),
@@ -171,9 +174,12 @@ def test_a_hostile_token_is_refused(story: World, route: str) -> None:
 # --- acceptance ------------------------------------------------------------------------------------
 
 
-def accept(world: World, id: str, body: object, **options: Any) -> requests.Response:
+def accept(
+    world: World, id: str, body: JsonValue, headers: Mapping[str, str] | None = None
+) -> requests.Response:
     """POST an acceptance."""
-    return requests.post(f"{world.server.url}/api/v1/findings/{id}/accept", json=body, timeout=20, **options)
+    url = f"{world.server.url}/api/v1/findings/{id}/accept"
+    return requests.post(url, json=body, headers=headers, timeout=20)
 
 
 def test_accepting_moves_the_baseline_and_writes_who_and_why(fresh: World) -> None:
@@ -216,7 +222,9 @@ def test_accepting_until_a_day_leaves_the_baseline(fresh: World) -> None:
         ({"reason": "", "until": "", "by": "somebody"}, ["by", "reason", "until"]),
     ],
 )
-def test_a_wrong_acceptance_is_refused_with_every_fault(story: World, body: object, wrong: list[str]) -> None:
+def test_a_wrong_acceptance_is_refused_with_every_fault(
+    story: World, body: JsonValue, wrong: list[str]
+) -> None:
     """No reason, an end in the past, a member that isn't there: each is named, and nothing is accepted."""
     id = finding(story, "broad-grant")["id"]
     errors = problem(accept(story, id, body), 400)["errors"]

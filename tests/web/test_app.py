@@ -92,4 +92,4 @@ def test_the_webhook_is_not_mounted_under_functions() -> None:
     lami = build(read({"LAMI_SUBSCRIPTIONS": SUBSCRIPTION, "LAMI_STORE": "sqlite:///:memory:"}))
     client = make_app(lambda: lami).test_client()
     assert client.post("/api/events", json={}, headers=HERE).status_code == 404
-    assert "/api/events" not in client.get("/api/openapi.json", headers=HERE).json["paths"]
+    assert "/api/events" not in client.get("/api/openapi.json", headers=HERE).get_json()["paths"]

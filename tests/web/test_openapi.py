@@ -10,7 +10,8 @@ import pytest
 import requests
 
 from lami.web.app import make_server_app
-from tests.web.support import get, post, problem, written
+from tests.jsons import JsonValue
+from tests.web.support import answers_options, get, post, problem, written
 from tests.world import World
 
 EXAMPLES = {
@@ -94,7 +95,7 @@ def test_every_route_is_described_and_every_description_is_a_route(
         for method in (rule.methods or set())
         - {"HEAD"}
         - ({"OPTIONS"} if "GET" in (rule.methods or ()) else set())
-        if not (method == "OPTIONS" and rule.provide_automatic_options)
+        if not (method == "OPTIONS" and answers_options(rule))
     }
     assert mounted == set(operations(document))
 
@@ -158,8 +159,9 @@ def test_every_answer_is_as_described(fresh: World) -> None:
     for body in ({}, {"reason": "ok", "until": "2998-01-01T00:00:00Z"}):
         check("/api/v1/findings/{id}/accept", "POST", requests.post(url, json=body, timeout=20))
     check("/api/v1/findings/{id}", "GET", get(fresh, f"/api/v1/findings/{found[0]['id']}"))
-    for body in (written(fresh.azure, fresh.app()), [7], []):
-        check("/api/events", "POST", post(fresh, body))
+    posted: tuple[JsonValue, ...] = (written(fresh.azure, fresh.app()), [7], [])
+    for events in posted:
+        check("/api/events", "POST", post(fresh, events))
 
 
 def test_references_lead_somewhere(document: dict[str, Any]) -> None:

@@ -122,8 +122,10 @@ def test_hostile_names_stay_text_and_hide_nothing(fresh: World) -> None:
     """Markup in a name is shown as such; what would reorder or hide is shown as its escape."""
     actor = Actor(
         '<script>alert("x")</script>\u202e\x00{{7*7}}',
-        "m@x",
         "00000000-0000-0000-0000-00000000000a",
+        "user",
+        "00000000-0000-0000-0000-00000000000b",
+        "m@x",
         "203.0.113.9",
     )
     fresh.subscribe()

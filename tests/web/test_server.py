@@ -200,7 +200,12 @@ def test_closing_from_another_thread_ends_serve_forever(fresh: World) -> None:
 def test_what_is_stopped_before_it_began_ends_as_soon_as_it_begins() -> None:
     """A server may be closed by another thread while it is starting."""
     worked: list[bool] = []
-    ticker = Ticker("early", lambda: not worked.append(True), 0.01, lambda name: None)
+
+    def work() -> bool:
+        worked.append(True)
+        return True
+
+    ticker = Ticker("early", work, 0.01, lambda name: None)
     ticker.stop(1)
     ticker.start()
     ticker.stop(1)

@@ -9,6 +9,7 @@ import requests
 
 from lami.core.decode import MAX_BODY
 from lami.sandbox.faults import Fault
+from tests.jsons import JsonValue
 from tests.web.support import as_cloud_event, get, post, problem, written
 from tests.world import World, world
 
@@ -26,7 +27,7 @@ def test_a_redeploy_told_in_either_schema_opens_the_findings(fresh: World, schem
 
 def test_handshake_of_event_grid_gets_its_code_back(story: World) -> None:
     """The validation event is answered with 200 and its code."""
-    event = {
+    event: JsonValue = {
         "id": "1",
         "topic": "",
         "subject": "",

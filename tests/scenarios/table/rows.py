@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lami.core.model import Severity
 from tests.scenarios.table.files import Filed
 from tests.scenarios.table.findings import (
     Expected,
@@ -151,6 +152,24 @@ STANDS_APART = (BILLING, BILLING_READS, SPARE)
 ATTACHED = Uses("billing", ("id-spare",), own=True)
 TAKEN_OFF = Uses("billing", own=True)
 GRANTORS_PASS = Policy("does not object to what grants access", "[broad]\ngrants-access = {}")
+REACHES: tuple[tuple[tuple[Word, ...], str, str, Severity], ...] = (
+    ((), OWNER, HERE, "critical"),
+    ((), OWNER, "rg-claims", "high"),
+    ((), OWNER, "kv-claims", "medium"),
+    ((), CONTRIBUTOR, HERE, "high"),
+    ((), SECRETS, "rg-claims", "medium"),
+    ((), SECRETS, "kv-claims", "low"),
+    ((BOUNDED,), "Bounded Grantor", HERE, "low"),
+    ((UNBOUNDED,), "Plain Grantor", HERE, "critical"),
+    ((GRANTORS_PASS, UNBOUNDED), "Plain Grantor", HERE, "low"),
+)
+"""What there has to be, a role, where an identity holds it, and how grave that is when it is attached."""
+BORN_REACHES: tuple[tuple[str, str, Severity], ...] = (
+    (OWNER, HERE, "critical"),
+    (CONTRIBUTOR, HERE, "high"),
+    (OWNER, "kv-claims", "medium"),
+)
+"""The same when a new app comes with it."""
 GRAPH = AsksGraph()
 ASKED, ASKED_AGAIN = Reconciled(), Passes(62)
 """Everybody is asked about; an hour later whoever was denied, once more."""
@@ -379,17 +398,7 @@ TABLE: dict[str, tuple[Scenario, ...]] = {
                 (churn("billing", "added", severity),),
                 1,
             )
-            for role, name, scope, severity in (
-                ((), OWNER, HERE, "critical"),
-                ((), OWNER, "rg-claims", "high"),
-                ((), OWNER, "kv-claims", "medium"),
-                ((), CONTRIBUTOR, HERE, "high"),
-                ((), SECRETS, "rg-claims", "medium"),
-                ((), SECRETS, "kv-claims", "low"),
-                ((BOUNDED,), "Bounded Grantor", HERE, "low"),
-                ((UNBOUNDED,), "Plain Grantor", HERE, "critical"),
-                ((GRANTORS_PASS, UNBOUNDED), "Plain Grantor", HERE, "low"),
-            )
+            for role, name, scope, severity in REACHES
         ),
         Scenario(
             (*STANDS_APART, SPARE_SENDS, SPARE_OWNS),
@@ -494,11 +503,7 @@ TABLE: dict[str, tuple[Scenario, ...]] = {
                 (churn("newcomer", "added", severity),),
                 1,
             )
-            for name, scope, severity in (
-                (OWNER, HERE, "critical"),
-                (CONTRIBUTOR, HERE, "high"),
-                (OWNER, "kv-claims", "medium"),
-            )
+            for name, scope, severity in BORN_REACHES
         ),
         Scenario((*PLAIN, SPARE, SPARE_SENDS), (BORN, Passes(6), Reconciled())),
         Scenario((*PLAIN, SPARE, SPARE_OWNS, BORN), (Redeployed("newcomer"), Reconciled(), Passes(6))),
