@@ -109,8 +109,8 @@ def restore_condition(principal: str, principal_type: str, assignment: str, acce
 
 
 def show_role(role: str) -> str:
-    """Look at what a role definition allows."""
-    return _line("az", "role", "definition", "list", "--name", role)
+    """Look at what a role allows, as `az role definition update` takes it: alone, not in a list."""
+    return _line("az", "role", "definition", "list", "--name", role, "--query", "[0]", "--output", "json")
 
 
 def _line(*words: str) -> str:
