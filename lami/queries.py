@@ -9,6 +9,7 @@ from itertools import islice
 
 from msgspec import Struct, field
 
+from lami.audit import Audit, audited, chained
 from lami.core import naming
 from lami.core.ids import ResourceId
 from lami.core.messages import holder_subject
@@ -26,11 +27,11 @@ from lami.core.model import (
     Term,
 )
 from lami.core.timeline import Query
+from lami.runs import Listener
 from lami.store.books import Books
 from lami.store.due import DueList
 from lami.store.index import Index
 
-_READINGS = 3
 _STANDING: frozenset[Status] = frozenset({"open", "suppressed"})
 """What no finding is that has ended; one that is accepted may be either."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -140,16 +141,13 @@ class Queries:
         return min(done[one] for one in subscriptions) if done.keys() >= set(subscriptions) else None
 
     def verify(self, subject: Subject) -> str:
-        """Why the chain of a subject's timeline does not hold; empty where it does.
+        """Why the chain of a subject's timeline does not hold; empty where it does."""
+        found = chained(self._books, subject)
+        return found if isinstance(found, str) else ""
 
-        What was written while it was read is not tampering, so a chain that seems broken is read again.
-        """
-        why = ""
-        for _ in range(_READINGS):
-            why = self._books.broken(subject)
-            if not why:
-                break
-        return why
+    def audit(self, progress: Listener = lambda progress: None) -> Audit:
+        """What does not hold of all timelines: chains, copies that questions read, books that are gone."""
+        return audited(self._books, self._index, progress)
 
     def baseline(self, subscriptions: Iterable[str]) -> Iterator[Expected]:
         """What is expected of every holder and principal held; reads one book each."""

@@ -281,6 +281,31 @@ def test_runbooks_name_their_technique() -> None:
         assert all(f"[{technique} " in text.partition("## ATT&CK")[2] for technique in attached)
 
 
+def test_what_updates_a_role_is_one_role() -> None:
+    """`az role definition list` shows a list, which `update` refuses: a runbook that says both takes `[0]`.
+
+    Source: Azure CLI, command module role, `_create_update_role_definition`.
+    """
+    saving = [text for text in _runbooks() if "az role definition update" in text]
+    assert saving
+    for text in saving:
+        listed = re.findall(r"az role definition list[^\n]*>", text)
+        assert listed
+        assert all('--query "[0]"' in line for line in listed)
+
+
+def test_runbooks_ask_a_service_principal_for_what_it_has() -> None:
+    """What Microsoft Graph gives by a path of its own (`memberOf`) is null in what `az ad sp show` shows."""
+    for text in _runbooks():
+        for asked in re.findall(r"az ad sp show[^\n]*--query \"\{(.+?)\}\"", text):
+            shown = {part.partition(":")[2] for part in asked.split(", ")}
+            assert shown <= {"displayName", "servicePrincipalType", "alternativeNames", "appId", "id"}
+
+
+def _runbooks() -> list[str]:
+    return [path.read_text("utf-8") for path in ROOT.glob("docs/runbooks/*.md")]
+
+
 def test_readme_names_every_detector() -> None:
     """README's table has exactly the rules that detect something."""
     table = rows(section("What it detects", "README.md"))

@@ -18,7 +18,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"functions", "schedule"}),
     frozenset({"wiring", "settings"}),
     frozenset({"service", "queries", "walker", "sweep", "routing", "pace", "drain", "handling"})
-    | frozenset({"reconcile", "census", "take", "runs", "listing", "check", "gaps", "enacting"}),
+    | frozenset({"reconcile", "census", "take", "runs", "listing", "check", "gaps", "enacting", "audit"}),
     frozenset({"arm", "graph", "store", "channels"}),
     frozenset({"rest"}),
     frozenset({"detectors"}),

@@ -6,6 +6,7 @@ subject, what looks encoded is broken up, so that nobody decodes it.
 
 from __future__ import annotations
 
+import logging
 import smtplib
 import ssl
 from collections.abc import Mapping, Sequence
@@ -29,6 +30,8 @@ from lami.channels.wording import commands, more, summary, title
 from lami.core.ids import digest
 from lami.core.model import Severity
 from lami.errors import Permanent, Temporary
+
+log = logging.getLogger(__name__)
 
 TIMEOUT = 6.0
 """Seconds for connecting and for each answer of the mail server."""
@@ -57,7 +60,10 @@ class Email(Struct, frozen=True):
     name: ClassVar[str] = "email"
 
     def send(self, alert: Alert) -> None:
-        """Hand the mail to the relay, which has to take it for every recipient."""
+        """Hand the mail to the relay. It is told once the relay took it for anybody.
+
+        Sent again, it would reach those too who have it already: whom it was refused for is logged instead.
+        """
         message = render(alert, self.sender, self.recipients)
         message["Date"] = format_datetime(datetime.now(UTC))
         try:
@@ -75,8 +81,7 @@ class Email(Struct, frozen=True):
         except (smtplib.SMTPException, OSError) as error:
             # A certificate that does not verify is among these: it may be mended in time for the alert.
             raise Temporary(f"no mail server at {self.server.host} ({_reason(error)})") from None
-        if refused:
-            _refuse(refused)
+        _report(alert.id, refused)
 
 
 def render(alert: Alert, sender: str, recipients: Sequence[str]) -> EmailMessage:
@@ -128,16 +133,32 @@ def _secure(relay: smtplib.SMTP, server: SmtpServer) -> None:
         relay.login(server.user, server.password)
 
 
+def _report(alert: str, refused: Mapping[str, tuple[int, bytes]]) -> None:
+    """Log who does not get the mail that the others got, and what the relay said of each."""
+    for address, (code, said) in sorted(refused.items()):
+        log.error(
+            "the mail server took %s for the others and refused it for %s (%s), who is not sent it again; "
+            "correct the address in LAMI_EMAIL_TO, or ask whoever runs that mailbox",
+            alert,
+            address,
+            _answer(code, said),
+        )
+
+
 def _refuse(refused: Mapping[str, tuple[int, bytes]]) -> NoReturn:
-    """Raise for the recipients the relay did not take: `Temporary` if it may take any of them later."""
+    """Raise where the relay took it for nobody: `Temporary` if it may take any of them later."""
     code, said = min(refused.values(), key=lambda answer: answer[0])
     raise _failure(code, said, f" mail to {', '.join(sorted(refused))}")
 
 
 def _failure(code: int, said: bytes | str, what: str = "") -> Temporary | Permanent:
-    text = said.decode(errors="replace") if isinstance(said, bytes) else said
-    message = f"the mail server refused{what} ({code} {shown(text, 200)})"
+    message = f"the mail server refused{what} ({_answer(code, said)})"
     return Permanent(message) if code >= 500 else Temporary(message)
+
+
+def _answer(code: int, said: bytes | str) -> str:
+    text = said.decode(errors="replace") if isinstance(said, bytes) else said
+    return f"{code} {shown(text, 200)}"
 
 
 def _reason(error: Exception) -> str:

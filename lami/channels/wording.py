@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from lami.channels.channel import Alert
 from lami.channels.text import copyable, shown
+from lami.core import remedy
 from lami.core.model import SEVERITIES, Actor, Cause, Finding, Severity
 
 _NAME, _LINE, _VALUE, _COMMAND = 80, 300, 400, 2_000
@@ -154,8 +155,15 @@ def notes(finding: Finding) -> tuple[Notes, ...]:
 
 
 def commands(alert: Alert) -> Commands:
-    """The commands that mend what the alert tells, the gravest finding's first, each once."""
-    wanted = dict.fromkeys(command for finding in alert.findings for command in finding.remediation)
+    """The commands that mend what the alert tells, the gravest finding's first, each once.
+
+    Those of another choice come last, together: what followed them would seem to be of that choice too.
+    """
+    parts = [remedy.parted(finding.remediation) for finding in alert.findings]
+    wanted = dict.fromkeys(command for first, _ in parts for command in first)
+    others = dict.fromkeys(command for _, other in parts for command in other if command not in wanted)
+    if others:
+        wanted |= {remedy.OTHERWISE: None, **others}
     return Commands(tuple(command for command in wanted if copyable(command, _COMMAND)), len(wanted))
 
 

@@ -13,7 +13,7 @@ from lami.errors import BadSettings, LamiError, Temporary
 from lami.store.table import Conflict, LimitExceeded
 
 DRIFT = 1
-"""Drift at or above `--fail-on`, or a broken chain."""
+"""Drift at or above `--fail-on`, or a timeline that does not hold."""
 WRONG = 2
 """Wrong usage or settings."""
 FAILED = 3

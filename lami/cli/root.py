@@ -87,8 +87,8 @@ def lami() -> None:
 
     \b
     Settings are environment variables (LAMI_...): see docs/reference.md.
-    Exit codes: 0 fine, 1 drift or a broken chain, 2 wrong usage or settings,
-    3 Azure or the store failed, 4 partial: some scope could not be read.
+    Exit codes: 0 fine, 1 drift or a timeline that does not hold, 2 wrong usage
+    or settings, 3 Azure or the store failed, 4 partial: some scope could not be read.
 
     \b
     Example: see the whole of it on this machine, without Azure

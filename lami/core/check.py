@@ -92,7 +92,8 @@ def needs(
         lines.append(Need(id, "baseline", "unknown", text, policy.severity("missing-grant")))
     lines += _identities(id, state, look, policy.severity("identity-churn"))
     for term in _expected(state):
-        lines.append(_access(id, term, look, replies, watched, policy.severity("missing-grant")))
+        severity = policy.severity("missing-grant")
+        lines.append(_access(id, state.baseline, term, look, replies, watched, severity))
     return tuple(lines)
 
 
@@ -124,14 +125,16 @@ def _bound(id: ResourceId, state: HolderState, shown: IdentityHolder, severity: 
         yield Need(id, "identity", "ok", text, severity, shown.system)
     elif was.system:
         text = f"{name} lacks {its}"
-        yield Need(id, "identity", "missing", text, severity, remedy=(remedy.assign_system_identity(id),))
+        mend = (*_in_its_place(id, was, shown), remedy.assign_system_identity(id))
+        yield Need(id, "identity", "missing", text, severity, remedy=mend)
     expected = {each.identity.key: each for each in was.attached}
     attached = {each.identity.key: each for each in shown.attached}
     for key in sorted(expected | attached):
         if key in attached:
             yield _attached(id, attached[key], key in expected, severity)
         else:
-            yield _detached(id, expected[key].identity, severity)
+            mend = _in_its_place(id, was, shown)
+            yield _detached(id, expected[key].identity, mend, severity)
     if state.known and not (shown.system or was.system or expected or attached):
         yield Need(id, "identity", "ok", f"{name} has no managed identity, and none is expected", severity)
 
@@ -146,9 +149,21 @@ def _attached(id: ResourceId, now: Attached, expected: bool, severity: Severity)
     return Need(id, "identity", "missing", text, severity, remedy=mend)
 
 
-def _detached(id: ResourceId, identity: ResourceId, severity: Severity) -> Need:
+def _detached(id: ResourceId, identity: ResourceId, mend: tuple[str, ...], severity: Severity) -> Need:
     text = f"{holder_name(id)} does not have {holder_name(identity)} attached"
-    return Need(id, "identity", "missing", text, severity, remedy=(remedy.attach_identity(id, identity),))
+    attach = remedy.attach_identity(id, identity)
+    return Need(id, "identity", "missing", text, severity, remedy=(*mend, attach))
+
+
+def _in_its_place(id: ResourceId, was: Carried, shown: IdentityHolder) -> tuple[str, ...]:
+    """Take off what is there in the place of an identity that is not: some apps can have but one."""
+    expected = {each.identity.key for each in was.attached}
+    own = shown.system and not was.system and shown.kind != "userAssignedIdentity"
+    others = (each.identity for each in shown.attached if each.identity.key not in expected)
+    return (
+        *((remedy.remove_system_identity(id),) if own else ()),
+        *(remedy.detach_identity(id, identity) for identity in others),
+    )
 
 
 # --- access ----------------------------------------------------------------------------------------
@@ -161,6 +176,7 @@ def _expected(state: HolderState) -> list[Term]:
 
 def _access(
     id: ResourceId,
+    baseline: Carried,
     term: Term,
     look: Look[IdentityHolder],
     replies: Replies,
@@ -188,6 +204,23 @@ def _access(
             return need("ok", f"{name} has {what}", principal)
     if unread:
         return need("unknown", f"whether {name} has {what} is not known: {unread}")
-    heir = look.state.system if isinstance(look, Present) and look.state.system else asked[0]
+    heir, first = _heir(baseline, look.state, asked) if isinstance(look, Present) else ("", "")
+    if not heir:
+        return need("missing", f"{name} lacks {what}: {first} is needed first, to have it")
     mend = remedy.create_assignment(heir, term.access)
     return need("missing", f"{name} lacks {what}: expected, not granted", heir, (mend,))
+
+
+def _heir(was: Carried, shown: IdentityHolder, asked: tuple[str, ...]) -> tuple[str, str]:
+    """The principal to grant what is expected; empty, and what to put in place first, where it is not there.
+
+    An identity that stands in the place of the expected one is no heir: somebody may have put it there.
+    """
+    if was.system:
+        return shown.system, "its system-assigned identity"
+    if not was.attached:
+        return shown.system or asked[0], ""
+    expected = {each.identity.key for each in was.attached}
+    present = [each.principal for each in shown.attached if each.identity.key in expected]
+    heir = next((principal for principal in present if principal in asked), "")
+    return heir, naming.listed([holder_name(each.identity) for each in was.attached])

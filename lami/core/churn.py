@@ -65,6 +65,16 @@ def arrived_with(state: HolderState) -> list[tuple[Attached, GrantLine]]:
     return _held_by(state, arrived(state), state.arrived.at) if state.arrived is not None else []
 
 
+def system_came(state: HolderState) -> bool:
+    """Whether the holder has a system identity and had none."""
+    return bool(state.observed.system and not state.baseline.system)
+
+
+def system_went(state: HolderState) -> bool:
+    """Whether the holder had a system identity and has none."""
+    return bool(state.baseline.system and not state.observed.system)
+
+
 def previous_principal(state: HolderState) -> str:
     """The principal that went: of the system identity, else of an attached one; empty where none did."""
     was, now = state.baseline.system, state.observed.system

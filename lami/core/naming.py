@@ -14,6 +14,7 @@ from lami.core.model import (
     HolderState,
     PrincipalState,
     RoleState,
+    Subject,
 )
 
 
@@ -26,6 +27,15 @@ def subject_of(book: Book) -> FindingSubject:
         return FindingSubject("principal", subject.key, name_of(book), _owners(state))
     kind: Literal["role", "lami"] = "role" if isinstance(state, RoleState) else "lami"
     return FindingSubject(kind, subject.id, name_of(book))
+
+
+def home(subject: FindingSubject) -> Subject:
+    """Whose book the findings and entries are in that name this subject."""
+    match subject.kind:
+        case "logicApp" | "userAssignedIdentity":
+            return Subject("holder", subject.id)
+        case kind:
+            return Subject(kind, subject.id)
 
 
 def name_of(book: Book) -> str:

@@ -9,9 +9,21 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Sequence
 
 from lami.core.ids import ResourceId
 from lami.core.model import Access
+
+OTHERWISE = "# Or, where the identity that came is meant to stay (then accept the finding):"
+"""A comment to a shell, behind which stand the commands of another choice. No name is in it to end it."""
+
+
+def parted(commands: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """The commands that mend a finding, and those of the other choice, where there is one."""
+    if OTHERWISE not in commands:
+        return commands, ()
+    at = commands.index(OTHERWISE)
+    return commands[:at], commands[at + 1 :]
 
 
 def delete_assignment(assignment: str) -> str:
@@ -109,8 +121,8 @@ def restore_condition(principal: str, principal_type: str, assignment: str, acce
 
 
 def show_role(role: str) -> str:
-    """Look at what a role definition allows."""
-    return _line("az", "role", "definition", "list", "--name", role)
+    """Look at what a role allows, as `az role definition update` takes it: alone, not in a list."""
+    return _line("az", "role", "definition", "list", "--name", role, "--query", "[0]", "--output", "json")
 
 
 def _line(*words: str) -> str:

@@ -250,19 +250,34 @@ def _remediation(
     app = ResourceId(book.subject.id)
     attached = churn.attached_heir(state)
     heir = state.observed.system or (attached.principal if attached else "")
+    moved = (
+        *(remedy.create_assignment(heir, term.access) for term in lacking if heir),
+        *(remedy.delete_assignment(line.id) for line in stranded),
+    )
+    if change == "replaced":
+        # Whoever put another identity in the place of the expected one is not helped by granting it more.
+        otherwise = (remedy.OTHERWISE, *moved) if moved else ()
+        return (*_taken_off(app, state), *_rebound(app, state), *otherwise)
     return (
         *(_rebound(app, state) if change in ("removed", "detached") and state.present else ()),
         *(_attached_anew(app, state) if change == "recreated" else ()),
         *(remedy.detach_identity(app, one.attached.identity) for one in reached if change == "added"),
-        *(remedy.create_assignment(heir, term.access) for term in lacking if heir),
-        *(remedy.delete_assignment(line.id) for line in stranded),
+        *moved,
         *(_survivor(app) if _advised(change, state) else ()),
     )
 
 
+def _taken_off(app: ResourceId, state: HolderState) -> Iterator[str]:
+    """Take the identities off the app that came. Before it is given back others: it may have but one."""
+    if churn.system_came(state):
+        yield remedy.remove_system_identity(app)
+    for attached in churn.came(state):
+        yield remedy.detach_identity(app, attached.identity)
+
+
 def _rebound(app: ResourceId, state: HolderState) -> Iterator[str]:
     """Give the app back the identities that it lost."""
-    if state.baseline.system and not state.observed.system:
+    if churn.system_went(state):
         yield remedy.assign_system_identity(app)
     for attached in churn.went(state):
         yield remedy.attach_identity(app, attached.identity)

@@ -124,6 +124,17 @@ class AzureTable:
 
         return self._ask(read)
 
+    def behind(self, partition: str, last: str) -> str | None:
+        """The first partition behind this one, and before `last`, that has rows; None where there is none."""
+        wanted = f"PartitionKey gt {_quoted(partition)} and PartitionKey lt {_quoted(last)}"
+
+        def read() -> str | None:
+            entities = self._client.query_entities(wanted, results_per_page=1, select="PartitionKey")
+            first = next(iter(entities), None)
+            return None if first is None else str(first["PartitionKey"])
+
+        return self._ask(read)
+
     def transact(self, partition: str, operations: Sequence[Operation]) -> Mapping[str, str]:
         """Do all of the operations or none; answer the new etag of every row written, by key."""
         limits.check(partition, operations)

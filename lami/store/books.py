@@ -10,10 +10,9 @@ from typing import TypeVar
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from lami.core import belief
 from lami.core.model import Book, Decision, Entry, Finding, Owed, Subject
-from lami.core.timeline import broken
 from lami.store import rows
+from lami.store.history import History, broken
 from lami.store.table import Conflict, Create, Delete, Operation, Put, Replace, Table, batched, taken
 
 T = TypeVar("T")
@@ -149,28 +148,15 @@ class Books:
                     insort(waiting, entry, key=_time)
         yield from reversed(waiting)
 
-    def broken(self, subject: Subject) -> str:
-        """Why a subject's timeline does not hold, as one reading has it; empty where it does.
-
-        The chain covers all that entries say. What rows say beside it decides what a question finds, so that
-        is compared too; where they say nothing a question reads on, and finds no less. Head and entries are
-        read one after the other: what is written in between seems broken.
-        """
+    def history(self, subject: Subject) -> History:
+        """A subject's book, and after it all rows of its entries: two round trips, a large one more."""
         book = self.load(subject).book
         found = self._table.query(subject.partition, *rows.stacked(rows.ENTRY))
-        commits = [rows.unpack_entries(row) for row in reversed(found)]
-        entries = [entry for commit in commits for entry in commit]
-        why = broken(entries, book.chain, book.entries)
-        if why:
-            return why
-        latest = None
-        for row, commit in zip(reversed(found), commits, strict=True):
-            latest = belief.latest(latest, *(entry.at for entry in commit))
-            if rows.latest(row) not in (None, latest):
-                return f"row {row.key} says another latest time than the entries up to it have"
-        if book.latest not in (None, latest):
-            return "the book names another latest time than its entries have"
-        return ""
+        return History(book, found[::-1])
+
+    def broken(self, subject: Subject) -> str:
+        """Why a subject's timeline does not hold, as one reading has it; empty where it does."""
+        return broken(self.history(subject))
 
     def written(self, loaded: Loaded, owed: Owed) -> tuple[tuple[Entry, ...], tuple[Finding, ...]]:
         """The entries and resolved findings of the commit that an outbox row belongs to."""

@@ -5,7 +5,7 @@ Index rows are written after the commit they belong to, from its debts; writing 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from heapq import merge
 from itertools import groupby
@@ -15,7 +15,19 @@ from msgspec import Struct
 from lami.core.ids import ResourceId, digest
 from lami.core.model import Entry, Finding, Subject
 from lami.store import rows
-from lami.store.table import Conflict, Create, Delete, Operation, Put, Replace, Row, Table, batched, taken
+from lami.store.table import (
+    Conflict,
+    Create,
+    Delete,
+    Operation,
+    Put,
+    Replace,
+    Row,
+    Table,
+    batched,
+    partitions,
+    taken,
+)
 
 SHARDS = "0123456789abcdef"
 _POLICY = "policy"
@@ -78,9 +90,7 @@ class Index:
         batches: dict[str, dict[str, Operation]] = {}
         for cause, entries in commits:
             if entries:
-                at = entries[0].at
-                partition = f"day|{at.astimezone(UTC):%Y-%m-%d}|{digest(cause, length=1)}"
-                key = f"{_countdown(at)}|{entries[-1].id}"
+                partition, key = place(cause, entries)
                 copies = rows.stack(key, entries)
                 batches.setdefault(partition, {}).update({k: Put(k, v) for k, v in copies.items()})
         for partition, operations in sorted(batches.items()):
@@ -102,6 +112,18 @@ class Index:
                 for entry in sorted(found.values(), key=lambda one: (one.at, one.id), reverse=True):
                     if since <= entry.at < until:
                         yield entry
+
+    def days(self) -> Iterator[str]:
+        """The partitions that hold copies of entries, oldest first, found as they are taken."""
+        return partitions(self._table, "day|")
+
+    def copies(self, partition: str) -> Iterator[Row]:
+        """The copies of entries in one of these partitions, read as they are taken."""
+        return taken(self._table, partition, "", None, ())
+
+    def copy(self, partition: str, key: str) -> Row | None:
+        """One copy, as it is now."""
+        return self._table.get(partition, key)
 
     # --- findings ---
 
@@ -163,12 +185,19 @@ class Index:
             for subject, what in seen.items()
         )
         for batch in batched(puts):
-            self._table.transact(f"digest|{subscription}", batch)
+            self._table.transact(_digests(subscription), batch)
 
     def digests(self, subscription: str) -> dict[Subject, str]:
         """What was last seen of every subject in a subscription."""
-        found = (rows.unpack(r.values, _Digest) for r in self._table.query(f"digest|{subscription}"))
+        found = (rows.unpack(r.values, _Digest) for r in self._table.query(_digests(subscription)))
         return {row.subject: row.digest for row in found}
+
+    def listed(self) -> list[Subject]:
+        """Every subject that was ever seen, in whatever subscription: lami holds a book of each."""
+        held: dict[Subject, None] = {}
+        for partition in partitions(self._table, _digests("")):
+            held |= dict.fromkeys(self.digests(partition.removeprefix(_digests(""))))
+        return sorted(held)
 
     # --- lami itself ---
 
@@ -201,6 +230,23 @@ def days(since: datetime, until: datetime) -> Iterator[date]:
     while day >= since.astimezone(UTC).date():
         yield day
         day -= timedelta(days=1)
+
+
+def place(cause: str, entries: Sequence[Entry]) -> tuple[str, str]:
+    """Where the copies of a commit's entries stand: their partition, and what their keys begin with."""
+    at = entries[0].at
+    day = f"day|{at.astimezone(UTC):%Y-%m-%d}|{digest(cause, length=1)}"
+    return day, f"{_countdown(at)}|{entries[-1].id}"
+
+
+def mark_of(copy: Row) -> str:
+    """The mark of the subject that a copy is of, by its key; empty where the key is none of a copy."""
+    words = copy.key.partition("|")[2].split("-")
+    return words[1] if len(words) == 3 else ""
+
+
+def _digests(subscription: str) -> str:
+    return f"digest|{subscription}"
 
 
 def _countdown(time: datetime) -> str:

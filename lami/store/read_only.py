@@ -24,6 +24,10 @@ class ReadOnlyTable:
         """Read the rows with `first <= key < last`, in key order, at most `limit` of them."""
         return self._inner.query(partition, first, last, limit)
 
+    def behind(self, partition: str, last: str) -> str | None:
+        """The first partition behind this one, and before `last`, that has rows; None where there is none."""
+        return self._inner.behind(partition, last)
+
     def transact(self, partition: str, operations: Sequence[Operation]) -> Mapping[str, str]:
         """Refuse: it is a fault in lami, and trying again is no cure."""
         raise Permanent(f"the store was opened to be read; {len(operations)} rows were not written")

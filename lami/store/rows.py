@@ -258,6 +258,16 @@ def latest(row: Row) -> datetime | None:
     return datetime.fromisoformat(str(found)) if found is not None else None
 
 
+def version(row: Row) -> int:
+    """The version that the commit of a row of entries gave the book."""
+    return _NEWEST - int(row.key.removeprefix(ENTRY).partition(".")[0])
+
+
+def said(row: Row) -> Values:
+    """The properties of a row of entries that hold the entries themselves, as its copy has them too."""
+    return {name: value for name, value in row.values.items() if name != _LATEST}
+
+
 def _blank(subject: Subject) -> SubjectState:
     if subject.kind == "holder":
         return HolderState()

@@ -77,6 +77,13 @@ class SqliteTable:
         with self._connection() as connection:
             return [_row(found) for found in connection.execute(statement, values)]
 
+    def behind(self, partition: str, last: str) -> str | None:
+        """The first partition behind this one, and before `last`, that has rows; None where there is none."""
+        statement = "SELECT min(partition) FROM entities WHERE partition > ? AND partition < ?"
+        with self._connection() as connection:
+            (found,) = connection.execute(statement, (partition, last)).fetchone()
+        return None if found is None else str(found)
+
     def transact(self, partition: str, operations: Sequence[Operation]) -> Mapping[str, str]:
         """Do all of the operations or none; answer the new etag of every row written, by key."""
         limits.check(partition, operations)

@@ -63,6 +63,8 @@ Operation = Create | Put | Replace | Delete
 
 PAGE = 1000
 """The most rows of one answer. Source: Table Storage, "Query timeout and pagination"."""
+BEHIND = "~"
+"""Behind every name that begins with what stands before it."""
 TRANSACTION = 100
 """The most operations of one transaction. Source: Table Storage, "Performing entity group transactions"."""
 
@@ -113,6 +115,10 @@ class Table(Protocol):
         """
         ...
 
+    def behind(self, partition: str, last: str) -> str | None:
+        """The first partition behind this one, and before `last`, that has rows; None where there is none."""
+        ...
+
     def transact(self, partition: str, operations: Sequence[Operation]) -> Mapping[str, str]:
         """Do all of the operations or none; answer the new etag of every row written, by key.
 
@@ -135,7 +141,16 @@ class Table(Protocol):
         ...
 
 
-def taken(table: Table, partition: str, first: str, last: str, sizes: Iterable[int]) -> Iterator[Row]:
+def partitions(table: Table, prefix: str) -> Iterator[str]:
+    """The partitions whose names begin so, in their order, found as they are taken: a round trip each."""
+    found = table.behind(prefix[:-1], prefix + BEHIND)
+    while found is not None:
+        if found.startswith(prefix):
+            yield found
+        found = table.behind(found, prefix + BEHIND)
+
+
+def taken(table: Table, partition: str, first: str, last: str | None, sizes: Iterable[int]) -> Iterator[Row]:
     """The rows with `first <= key < last`, in key order, read as they are taken.
 
     `sizes` are how many are read at once, one time after the other; after them it is a whole page.

@@ -169,19 +169,50 @@ def test_a_password_that_smtp_cannot_say_is_permanent_and_not_shown(
 @pytest.mark.parametrize(
     ("refuse", "kind"),
     [
-        ({TO[0]: "550 unknown"}, Permanent),
-        ({TO[0]: "451 later"}, Temporary),
+        ({TO[0]: "451 later", TO[1]: "452 full"}, Temporary),
         ({TO[0]: "550 unknown", TO[1]: "451 later"}, Temporary),
         ({TO[0]: "550 unknown", TO[1]: "553 unknown"}, Permanent),
+        ({TO[1]: "421 closing"}, Temporary),
     ],
 )
-def test_refused_recipients_say_whether_to_try_again(
+def test_a_mail_that_nobody_gets_says_whether_to_try_again(
     plain: Email, mailbox: Mailbox, refuse: dict[str, str], kind: type[Exception]
 ) -> None:
     """A recipient that may be taken later is worth another try; one that never will is named."""
     mailbox.refuse = refuse
     with pytest.raises(kind, match="contoso"):
         plain.send(samples.redeploy())
+    assert mailbox.mails == []
+
+
+@pytest.mark.parametrize("said", ["452 mailbox full", "550 unknown user"])
+def test_one_refused_recipient_does_not_repeat_the_mail_to_the_others(
+    plain: Email, mailbox: Mailbox, caplog: pytest.LogCaptureFixture, said: str
+) -> None:
+    """Whom the relay took has the mail, so it is told; who was refused is an error that says what to do."""
+    mailbox.refuse = {TO[1]: said}
+    plain.send(samples.redeploy())
+    assert len(mailbox.mails) == 1
+    [record] = caplog.records
+    assert record.levelname == "ERROR"
+    for told in (TO[1], said, samples.redeploy().id, "LAMI_EMAIL_TO"):
+        assert told in record.getMessage()
+    assert TO[0] not in record.getMessage()
+
+
+def test_each_refused_recipient_is_named_with_its_own_answer(
+    mailbox: Mailbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What the server said of one is not said of another; its words are shown harmlessly."""
+    mailbox.refuse = {TO[0]: "550 unknown \x1b[31muser", TO[1]: "452 full"}
+    with smtp(mailbox) as port:
+        to = (*TO, "third@contoso.example")
+        Email(SmtpServer("127.0.0.1", port, starttls=False), SENDER, to).send(samples.redeploy())
+    told = {record.getMessage() for record in caplog.records}
+    assert len(told) == 2
+    assert any(TO[0] in one and "550 unknown" in one for one in told)
+    assert any(TO[1] in one and "452 full" in one for one in told)
+    assert "\x1b" not in "".join(told)
 
 
 def test_no_relay_is_temporary() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from lami.channels.wording import facts
+from lami.channels.wording import commands, facts
+from lami.core.remedy import OTHERWISE
 from tests.channels.samples import redeploy
 
 FINDING = redeploy().findings[0]
@@ -28,3 +29,14 @@ def test_conditions_stand_in_the_notes_only() -> None:
     found = labels(detail={"conditionBefore": "x", "conditionAfter": "y", "change": "changed"})
     assert not any("ondition" in label for label in found)
     assert "Change" in found
+
+
+def test_another_choice_stands_behind_everything_else() -> None:
+    """Of several findings: nothing that mends another seems to belong to it, and it is introduced once."""
+    one = replace(FINDING, remediation=("az a", OTHERWISE, "az grant 1", "az delete"))
+    other = replace(FINDING, remediation=("az b", OTHERWISE, "az grant 2", "az a"))
+    plain = replace(FINDING, remediation=("az delete",))
+    mend = commands(replace(redeploy(), findings=(one, other, plain)))
+    assert mend.lines == ("az a", "az b", "az delete", OTHERWISE, "az grant 1", "az grant 2")
+    assert mend.count == len(mend.lines)
+    assert commands(replace(redeploy(), findings=(plain,))).lines == ("az delete",)

@@ -134,6 +134,51 @@ def test_no_identity_is_bound(claims: Cli, azure: Sandbox) -> None:
     assert claims("check", "claims-intake").exit_code == 1
 
 
+def test_another_identity_in_its_place_is_granted_nothing(cli: Cli, azure: Sandbox) -> None:
+    """The commands fit together: what came goes, what was expected comes back, and that is granted then."""
+    azure.estate.put(UAMI)
+    azure.estate.put(app(HERE))
+    azure.estate.assign("Reader", GROUP, of=app(HERE))
+    cli("baseline", "take")
+    azure.estate.put(app(HERE), identity="user", user_assigned=[UAMI])
+    identity, attached, access = cli.value("check", app(HERE))[:3]
+    assert [one["status"] for one in (identity, attached, access)] == ["missing", "ok", "missing"]
+    assert [command.split()[4] for command in identity["remedy"]] == ["remove", "assign"]
+    assert UAMI.lower() in identity["remedy"][0].lower()
+    assert "--system-assigned" in identity["remedy"][1]
+    assert (access["principalId"], access["remedy"]) == (None, [])
+    assert "its system-assigned identity is needed first" in access["what"]
+    azure.estate.put(app(HERE), identity="system")
+    (access,) = [one for one in cli.value("check", app(HERE)) if one["status"] == "missing"]
+    (command,) = access["remedy"]
+    assert f"--assignee-object-id {principal(azure, app(HERE))} " in command
+
+
+def test_an_own_identity_in_the_place_of_an_attached_one(cli: Cli, azure: Sandbox) -> None:
+    """The other way: the app's own goes, and the attached one, which has its access still, comes back."""
+    azure.estate.put(UAMI)
+    azure.estate.put(app(HERE), identity="user", user_assigned=[UAMI])
+    azure.estate.assign("Reader", GROUP, of=UAMI)
+    cli("baseline", "take")
+    azure.estate.put(app(HERE), identity="system")
+    (missing,) = [one for one in cli.value("check", app(HERE)) if one["status"] == "missing"]
+    assert [command.split()[4] for command in missing["remedy"]] == ["remove", "assign"]
+    assert "--system-assigned" in missing["remedy"][0]
+
+
+def test_an_identity_elsewhere_is_needed_before_its_access(cli: Cli, azure: Sandbox) -> None:
+    """Of one in a subscription that is not watched the app expects the access: nobody else is granted it."""
+    far = resource_id(THERE, "rg-claims", IDENTITY, "id-far")
+    azure.estate.put(far)
+    azure.estate.put(app(HERE), identity="user", user_assigned=[far])
+    azure.estate.assign("Reader", GROUP, of=far)
+    cli("baseline", "take")
+    azure.estate.put(app(HERE), identity="system")
+    (access,) = [one for one in cli.value("check", app(HERE)) if one["check"] == "access"]
+    assert (access["status"], access["remedy"]) == ("missing", [])
+    assert "id-far is needed first" in access["what"]
+
+
 def test_the_app_is_not_there(claims: Cli, azure: Sandbox) -> None:
     """Deleted and not deployed again yet: missing, and not unknown."""
     azure.estate.delete(OURS)

@@ -137,3 +137,109 @@ def test_verify(story: Cli) -> None:
     (broken,) = story.value("verify")
     assert broken["subject"] == {"kind": "holder", "id": app(HERE)}
     assert "was changed" in str(broken["broken"])
+
+
+def _tamper(story: Cli, *statements: str) -> None:
+    """Change the store behind lami's back; each statement must reach something."""
+    with closing(sqlite3.connect(story.folder / "lami.db")) as store, store:
+        for statement in statements:
+            assert store.execute(statement).rowcount > 0, statement
+
+
+def _tampering(story: Cli) -> dict[str, str]:
+    """Whom `lami verify` names, and why; it exits 1 where it names anybody."""
+    result = story("verify", "-o", "json")
+    found = {one["subject"]["id"]: one["broken"] for one in json.loads(result.stdout)["value"]}
+    assert result.exit_code == (1 if found else 0), result.stderr
+    return found
+
+
+def _principals(story: Cli) -> set[str]:
+    return {
+        str(one["subject"]["id"]) for one in story.value("timeline") if one["subject"]["kind"] == "principal"
+    }
+
+
+def test_verify_compares_what_the_timeline_shows(story: Cli) -> None:
+    """The timeline reads copies of entries by day: one that was forged is as bad as a forged entry."""
+    (id,) = (str(one["id"]) for one in story.value("findings", "list", "--rule", "broad-grant"))
+    assert story("accept", id, "--reason", "for the migration").exit_code == 0
+    assert _tampering(story) == {}
+    _tamper(
+        story,
+        "UPDATE entities SET properties = replace(properties, 'for the migration', 'approved by Dana')"
+        " WHERE partition LIKE 'day|%' AND properties LIKE '%for the migration%'",
+    )
+    assert "approved by Dana" in story("timeline", "--kind", "accepted", "-o", "json").stdout
+    ((_, why),) = _tampering(story).items()
+    assert "says something else" in why
+
+
+def test_verify_misses_copies_that_are_gone(story: Cli) -> None:
+    """Without its copies the timeline says nothing; every subject that has entries is named."""
+    _tamper(story, "DELETE FROM entities WHERE partition LIKE 'day|%'")
+    assert story.value("timeline") == []
+    found = _tampering(story)
+    assert app(HERE) in found
+    assert all("has no copy" in why for why in found.values())
+
+
+def test_verify_finds_a_copy_that_no_book_has(story: Cli) -> None:
+    """Slipped into another day or into its own, under another key: no question may show it unnoticed."""
+    copied = "INSERT INTO entities (partition, key, properties) SELECT {}, {}, properties FROM entities"
+    one = " WHERE partition LIKE 'day|%' AND properties LIKE '%Contributor%' LIMIT 1"
+    _tamper(story, copied.format("'day|2020-01-01|0'", "key") + one)
+    ((_, why),) = _tampering(story).items()
+    assert "day|2020-01-01|0" in why
+    _tamper(story, "DELETE FROM entities WHERE partition = 'day|2020-01-01|0'")
+    assert _tampering(story) == {}
+    _tamper(story, copied.format("partition", "'00' || substr(key, 3)") + one)
+    assert len(_tampering(story)) == 1
+
+
+def test_verify_finds_copies_of_nobody(story: Cli) -> None:
+    """Of somebody who has no book, of a subject that its key does not name, and what is no copy at all."""
+    insert = "INSERT INTO entities (partition, key, properties) "
+    one = " FROM entities WHERE partition LIKE 'day|%' AND properties LIKE '%claims-intake%' LIMIT 1"
+    _tamper(
+        story,
+        insert + "SELECT 'day|2020-01-01|0', '90000000000000|e-aaaaaaaaaaaa-000001.00', properties" + one,
+        insert + "VALUES ('day|2020-01-02|0', '90000000000000|e-bbbbbbbbbbbb-000001.00', '{\"d0\": \"[{\"}')",
+        insert + "VALUES ('day|2020-01-03', 'note', '{}')",
+    )
+    assert _tampering(story).keys() == {"day|2020-01-01|0", "day|2020-01-02|0", "day|2020-01-03"}
+
+
+def test_verify_misses_books_that_are_gone(story: Cli) -> None:
+    """One that is gone whole, all of them, and all of them with the list of what was held."""
+    (gone, *_) = sorted(_principals(story))
+    _tamper(story, f"DELETE FROM entities WHERE partition = 'principal|{gone}'")
+    found = _tampering(story)
+    assert found.keys() == {gone}
+    assert "gone" in found[gone]
+    _tamper(story, "DELETE FROM entities WHERE partition LIKE 'holder|%' OR partition LIKE 'principal|%'")
+    everybody = _tampering(story)
+    assert everybody.keys() >= {app(HERE), *_principals(story)}
+    _tamper(story, "DELETE FROM entities WHERE partition LIKE 'digest|%'")
+    assert _tampering(story).keys() >= {app(HERE), *_principals(story)}
+
+
+def test_verify_reads_books_that_no_list_names(story: Cli) -> None:
+    """Who is taken off the list of what lami holds is verified all the same: the copies lead there."""
+    _tamper(
+        story,
+        "DELETE FROM entities WHERE partition LIKE 'digest|%'",
+        "UPDATE entities SET properties = replace(properties, 'Dana', 'Robin')"
+        " WHERE (partition LIKE 'day|%' OR key LIKE 'entry.%') AND properties LIKE '%Dana%'",
+    )
+    assert "was changed" in _tampering(story)[app(HERE)]
+
+
+def test_verify_says_what_cannot_be_read(story: Cli) -> None:
+    """An entry that is no JSON any more is broken, and not an error of the command."""
+    _tamper(
+        story,
+        'UPDATE entities SET properties = \'{"d0": "[{"}\''
+        " WHERE partition LIKE 'holder|%' AND key LIKE 'entry.%'",
+    )
+    assert "cannot be read" in _tampering(story)[app(HERE)]

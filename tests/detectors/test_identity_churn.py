@@ -8,6 +8,7 @@ from datetime import datetime
 import pytest
 from msgspec.structs import replace
 
+from lami.core import remedy
 from lami.core.churn import classify
 from lami.core.findings import finding_id, settle
 from lami.core.ids import ResourceId
@@ -310,9 +311,88 @@ def test_a_swapped_identity_lacks_what_the_old_one_had() -> None:
         "Missing: Reader at resource group rg-claims",
         "Whoever else uses the identity id-b is given what is granted to it.",
     )
-    (create,) = found.remediation
+    *back, otherwise, create = found.remediation
+    assert [line.split()[4:6] for line in back] == [
+        ["remove", "--subscription"],
+        ["assign", "--subscription"],
+    ]
+    assert otherwise == remedy.OTHERWISE
     assert create.startswith(f"az role assignment create --assignee-object-id {PRINCIPALS[B]} ")
     assert only(swapped(A)).notes == ()
+
+
+OURS = workflow()
+AT = f"--subscription {OURS.subscription} --resource-group rg-claims --name claims-intake"
+STANDARD = AT.replace("claims-intake", "claims-standard")
+
+
+@pytest.mark.parametrize(
+    ("app", "was", "now", "back"),
+    [
+        (
+            OURS,
+            carries(P1),
+            carries("", B),
+            [
+                f"az logic workflow identity remove {AT} --user-assigned {B}",
+                f"az logic workflow identity assign {AT} --system-assigned",
+            ],
+        ),
+        (
+            OURS,
+            carries("", A),
+            carries(P2),
+            [
+                f"az logic workflow identity remove {AT} --system-assigned",
+                f"az logic workflow identity assign {AT} --user-assigned {A}",
+            ],
+        ),
+        (
+            OURS,
+            carries("", A),
+            carries("", B),
+            [
+                f"az logic workflow identity remove {AT} --user-assigned {B}",
+                f"az logic workflow identity assign {AT} --user-assigned {A}",
+            ],
+        ),
+        (
+            site(),
+            carries(P1, A),
+            carries("", A, B, C),
+            [
+                f"az logicapp identity remove {STANDARD} --user-assigned {B}",
+                f"az logicapp identity remove {STANDARD} --user-assigned {C}",
+                f"az logicapp identity assign {STANDARD} --system-assigned",
+            ],
+        ),
+    ],
+)
+def test_what_came_instead_is_taken_off_before_anything_is_granted(
+    app: ResourceId, was: Carried, now: Carried, back: list[str]
+) -> None:
+    """An identity that somebody put in the other's place is given nothing. What came goes before the other
+    comes back: a Consumption app has one identity."""
+    found = only(churned(was, now), app)
+    assert found.detail["change"] == "replaced"
+    assert list(found.remediation) == back
+
+
+def test_moving_to_the_identity_that_came_is_the_other_choice() -> None:
+    """Behind what gives the old one back, under words that say so: what it lacks, and what is stranded."""
+    state = replace(
+        redeployed(old=said(OLD)),
+        observed=carries("", B),
+        identities={B.key: IdentityNews(1, PRINCIPALS[B])},
+    )
+    remove, assign, otherwise, create, delete = only(state).remediation
+    assert " identity remove " in remove
+    assert " identity assign " in assign
+    assert otherwise.startswith("# Or, ")
+    assert f"--assignee-object-id {PRINCIPALS[B]} " in create
+    assert OLD.id.text in delete
+    reissued = replace(state, observed=carries(P2), granted={P1: said(OLD), P2: said()})
+    assert [line.split()[3] for line in only(reissued).remediation] == ["create", "delete"]
 
 
 def shared(state: HolderState, *users: str) -> HolderState:
@@ -499,10 +579,10 @@ def test_what_it_brings_is_said_and_can_be_taken_off() -> None:
 
 
 def test_any_change_that_brings_an_identity_counts() -> None:
-    """Also one for another, where it is graver than the change by itself; nothing is taken off then."""
+    """Also one for another, where it is graver than the change by itself; it is taken off first."""
     instead = brought(OWNS, now=carries("", B))
     assert (classify(instead), only(instead).severity) == ("replaced", "critical")
-    assert not any("identity remove" in line for line in only(instead).remediation)
+    assert "identity remove" in only(instead).remediation[0]
     assert only(brought(READS_GROUP, now=carries("", B))).severity == "high"
     besides = brought(OWNS, was=carries(P1), now=carries(P2, B))
     assert (classify(besides), only(besides).severity) == ("reissued", "critical")

@@ -92,7 +92,7 @@ def test_a_finding_says_what_everyone_who_holds_the_role_gained() -> None:
         ),
     }
     assert (found.subject.kind, found.subject.id, found.cause.id) == ("role", ROLE, "widened")
-    assert found.remediation == (f"az role definition list --name {ROLE}",)
+    assert found.remediation == (f"az role definition list --name {ROLE} --query '[0]' --output json",)
     assert f"Take out again: {WRITE}" in found.notes
     (alone,) = detect(role())
     assert alone.detail["principalId"] == P1

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from msgspec import Struct
 
+from lami.audit import audited
 from lami.core import digests
 from lami.core.ids import ResourceId
 from lami.core.model import Book, Entry, Finding, Subject, SubjectKind
@@ -113,12 +114,11 @@ def faults_within(table: Table, held: Sequence[Subject], subscriptions: frozense
     for subject in held:
         book = books.load(subject).book
         lines = list(reversed(books.entries(subject)))
-        if why := books.broken(subject):
-            found.append(f"{subject.partition}: {why}")
         found += [f"{subject.partition} still owes {owed.id}" for owed in book.owed]
         entries |= {entry.id: entry for entry in lines}
         homes |= book.findings
         found += _unlike_digests(index, book, subscriptions)
+    found += [f"{fault.kind} {fault.id}: {fault.why}" for fault in audited(books, index).faults]
     copies = {one.finding.id: one.finding for one in index.findings()}
     found += [f"{id} in the index is not as in its book" for id, f in homes.items() if copies.get(id) != f]
     found += [

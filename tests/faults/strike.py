@@ -140,6 +140,9 @@ class StruckTable:
             _unavailable,
         )
 
+    def behind(self, partition: str, last: str) -> str | None:
+        return self._inner.behind(partition, last)
+
     def transact(self, partition: str, operations: Sequence[Operation]) -> Mapping[str, str]:
         def effect() -> Mapping[str, str]:
             etags = self._inner.transact(partition, operations)

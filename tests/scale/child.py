@@ -80,6 +80,9 @@ class CountingTable:
             self.loaded.add(partition)
         return self.inner.query(partition, first, last, limit)
 
+    def behind(self, partition: str, last: str) -> str | None:
+        return self.inner.behind(partition, last)
+
     def transact(self, partition: str, operations: Sequence[Operation]) -> Mapping[str, str]:
         return self.inner.transact(partition, operations)
 

@@ -62,6 +62,32 @@ def test_an_identity_deleted_while_an_app_carries_it_and_made_anew(tmp_path: Pat
         assert set(open_findings(own, "identity-churn")) == {"id-claims", "claims-standard/staging"}
 
 
+def test_an_identity_that_stands_in_the_place_of_another_is_taken_off(tmp_path: Path) -> None:
+    """It is granted nothing by the first commands; given back, the app's own is what has to be granted."""
+    with world(tmp_path) as own:
+        sub = own.azure.subscription
+        shared = resource_id(sub, GROUP, IDENTITY, "id-shared")
+        own.azure.estate.put(shared)
+        own.azure.estate.assign("User Access Administrator", f"/subscriptions/{sub}", of=shared)
+        own.lami.taker.take((sub,), "again", ITSELF)
+        own.subscribe()
+        own.azure.estate.put(own.app(), identity="user", user_assigned=[shared])
+        own.settled()
+        found = open_findings(own, "identity-churn")["claims-intake"]
+        assert (found.detail["change"], found.severity) == ("replaced", "critical")
+        back, otherwise = found.remediation[:2], found.remediation[2:]
+        assert [" ".join(line.split()[3:5]) for line in back] == ["identity remove", "identity assign"]
+        assert otherwise[0].startswith("# Or, ")
+        assert [line.split()[3] for line in otherwise[1:]] == ["create"] * 2 + ["delete"] * 2
+        own.azure.estate.put(own.app(), identity="system")
+        own.settled()
+        again = open_findings(own, "identity-churn")["claims-intake"]
+        assert (again.id, again.detail["change"]) == (found.id, "reissued")
+        assert [line.split()[3] for line in again.remediation] == ["create"] * 2 + ["delete"] * 2
+        assert all(again.detail["principalId"] in line for line in again.remediation[:2])
+        eventually(lambda: open_findings(own, "missing-grant"), "missing-grant")
+
+
 def test_a_second_redeploy_advises_an_identity_that_survives(tmp_path: Path) -> None:
     """The first says what is stranded and missing; the second also how to be spared the third."""
     with world(tmp_path) as own:

@@ -33,6 +33,9 @@ class CountingTable:
         self.trips.append(f"query {partition[:12]}")
         return self.inner.query(partition, first, last, limit)
 
+    def behind(self, partition: str, last: str) -> str | None:
+        return self.inner.behind(partition, last)
+
     def transact(self, partition: str, operations: Sequence[Operation]) -> Mapping[str, str]:
         self.trips.append(f"transact {partition[:12]}")
         if partition.startswith(BOOKS) and not self.committed_at:

@@ -28,6 +28,10 @@ class MemoryTable:
         keys = sorted(key for key in rows if key >= first and (last is None or key < last))
         return [rows[key] for key in keys[:limit]]
 
+    def behind(self, partition: str, last: str) -> str | None:
+        found = (name for name, rows in self.partitions.items() if rows and partition < name < last)
+        return min(found, default=None)
+
     def transact(self, partition: str, operations: Sequence[Operation]) -> Mapping[str, str]:
         limits.check(partition, operations)
         rows = dict(self.partitions.get(partition, {}))

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from lami.audit import audited
 from lami.core import definitions, digests
 from lami.core.churn import ARRIVED
 from lami.core.ids import ResourceId
@@ -796,8 +797,10 @@ def _copied(held: Held) -> Iterator[str]:
 
 
 def _chains(held: Held) -> Iterator[str]:
-    books = Books(held.world.memory)
-    yield from filter(None, (books.broken(book.subject) for book in held.books()))
+    """All that `lami verify` reads: chains, and what questions read of them."""
+    memory = held.world.memory
+    for fault in audited(Books(memory), index(memory)).faults:
+        yield f"{fault.kind} {fault.id}: {fault.why}"
 
 
 def _digested(held: Held) -> Iterator[str]:

@@ -69,6 +69,10 @@ class FaultyTable:
         self._maybe()
         return self.inner.query(partition, first, last, limit)
 
+    def behind(self, partition: str, last: str) -> str | None:
+        self._maybe()
+        return self.inner.behind(partition, last)
+
     def transact(self, partition: str, operations: Sequence[Operation]) -> Mapping[str, str]:
         self._maybe()
         etags = self.inner.transact(partition, operations)

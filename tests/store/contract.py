@@ -23,6 +23,7 @@ from lami.store.table import (
     Row,
     Table,
     Value,
+    partitions,
 )
 
 
@@ -243,6 +244,15 @@ class TableContract:
             assert table.query(partition) == [model[name] for name in sorted(model)]
 
     # Ranges
+
+    def test_partitions_in_their_order(self, table: Table) -> None:
+        """Those that begin so and have rows, each once, however many rows; others are passed over."""
+        for partition in ("day|b", "day|a", "day|", "day|it's", "dax|a", "day", "day0", "day}a", "day|gone"):
+            fill(table, partition, ["1", "2", "3"])
+        table.transact("day|gone", [Delete(key) for key in ("1", "2", "3")])
+        assert list(partitions(table, "day|")) == ["day|", "day|a", "day|b", "day|it's"]
+        assert list(partitions(table, "none|")) == []
+        assert table.behind("day|a", "day|b") is None
 
     def test_order_and_range(self, table: Table) -> None:
         """Rows come in the order of their keys; the range's start belongs to it, its end does not."""
