@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from lami.channels.wording import facts
-from tests.channels.samples import redeploy
+from lami.channels.wording import Fact, facts
+from tests.channels import samples
 
-FINDING = redeploy().findings[0]
+FINDING = samples.redeploy().findings[0]
 
 
 def labels(**changes: object) -> list[str]:
@@ -28,3 +28,13 @@ def test_conditions_stand_in_the_notes_only() -> None:
     found = labels(detail={"conditionBefore": "x", "conditionAfter": "y", "change": "changed"})
     assert not any("ondition" in label for label in found)
     assert "Change" in found
+
+
+def test_who_carries_a_principal_is_told_by_resource_id() -> None:
+    """The name alone may be another app's, too; each of several has its line."""
+    found = [one for one in facts(samples.BROAD) if one.label == "Resource"]
+    assert found == [Fact("Resource", samples.APP, exact=True)]
+    several = {**samples.BROAD.detail, "holder": "a and b", "holderId": f"{samples.APP}, {samples.VAULT}"}
+    told = facts(replace(samples.BROAD, detail=several))
+    assert [one.value for one in told if one.label == "Resource"] == [samples.APP, samples.VAULT]
+    assert "Holder id" not in {one.label for one in told}
