@@ -42,7 +42,7 @@ class Writer:
         """What the book owes the index is written; it is not crossed off yet."""
         loaded = self.books.load(subject)
         owed = [one for one in loaded.book.owed if one.index is not None]
-        self.index.add_entries((one.cause.id, self.books.written(loaded, one)[0]) for one in owed)
+        self.index.add_entries(self.books.written(loaded, one)[0] for one in owed)
         self.index.put_digest("", subject, "seen")
         return loaded
 

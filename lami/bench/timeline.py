@@ -101,8 +101,7 @@ def _write_days(table: SqliteTable, now: datetime, entries: int, of: int) -> Non
     """The newest entries in the days' index, of so many that the whole span has."""
     step = timedelta(days=_DAYS) / (of + 1)
     Index(table).add_entries(
-        (f"event-{number}", (_entry(number, now - number * step, number % 500),))
-        for number in range(1, entries + 1)
+        (_entry(number, now - number * step, number % 500),) for number in range(1, entries + 1)
     )
 
 

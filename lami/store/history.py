@@ -64,7 +64,7 @@ def copies(history: History) -> Iterator[Copy]:
     for version, commit in groupby(history.rows, key=rows.version):
         found = list(commit)
         entries = [entry for row in found for entry in rows.unpack_entries(row)]
-        partition, key = place(entries[0].cause.id, entries)
+        partition, key = place(entries)
         pending = version in owed or version > book.version
         for row in found:
             number = row.key.rpartition(".")[2]

@@ -82,15 +82,15 @@ class Index:
 
     # --- the timeline, by day ---
 
-    def add_entries(self, commits: Iterable[tuple[str, tuple[Entry, ...]]]) -> None:
-        """Copy the entries of commits into their day, each commit with the id of its cause.
+    def add_entries(self, commits: Iterable[tuple[Entry, ...]]) -> None:
+        """Copy the entries of commits into their day.
 
         Commits of one cause share a partition, so that they cost one round trip together.
         """
         batches: dict[str, dict[str, Operation]] = {}
-        for cause, entries in commits:
+        for entries in commits:
             if entries:
-                partition, key = place(cause, entries)
+                partition, key = place(entries)
                 copies = rows.stack(key, entries)
                 batches.setdefault(partition, {}).update({k: Put(k, v) for k, v in copies.items()})
         for partition, operations in sorted(batches.items()):
@@ -232,9 +232,12 @@ def days(since: datetime, until: datetime) -> Iterator[date]:
         day -= timedelta(days=1)
 
 
-def place(cause: str, entries: Sequence[Entry]) -> tuple[str, str]:
-    """Where the copies of a commit's entries stand: their partition, and what their keys begin with."""
-    at = entries[0].at
+def place(entries: Sequence[Entry]) -> tuple[str, str]:
+    """Where the copies of a commit's entries stand: their partition, and what their keys begin with.
+
+    Whoever has the entries can tell: of causes that differ it is the first one's that counts.
+    """
+    at, cause = entries[0].at, entries[0].cause.id
     day = f"day|{at.astimezone(UTC):%Y-%m-%d}|{digest(cause, length=1)}"
     return day, f"{_countdown(at)}|{entries[-1].id}"
 

@@ -191,7 +191,7 @@ class TimelinePages(Paging):
             entry = Entry(f"e-{number * 7919 % 1009:04d}-{number:06d}", at, kind, WHO, "text", {}, {}, cause)
             added.append(hashed(entry, self.entries[-1].hash if self.entries else ""))
             self.entries.append(added[-1])
-        self.index.add_entries([(cause.id, tuple(added))])
+        self.index.add_entries([tuple(added)])
 
     @rule(limit=st.integers(1, 5), kind=st.sampled_from(["", "opened"]), days=st.sampled_from([None, 1, 3]))
     def read(self, limit: int, kind: str, days: int | None) -> None:

@@ -32,6 +32,7 @@ from tests.core.builders import (
     SUB,
     assignment_id,
     at,
+    cause,
     group,
     make_assignment,
     make_principal,
@@ -88,9 +89,10 @@ def test_an_assignment_of_any_name(index: Index, name: str) -> None:
 # --- the timeline ----------------------------------------------------------------------------------
 
 
-def entries_at(moment: datetime, number: int = 1) -> tuple[Entry, ...]:
-    """The entries of a commit at this time."""
-    return tuple(replace(e, at=moment, id=f"{e.id}-{number}") for e in DECISION.entries)
+def entries_at(moment: datetime, number: int = 1, why: int = 1) -> tuple[Entry, ...]:
+    """The entries of a commit at this time, because of one of several causes."""
+    made = cause(f"cause-{why}")
+    return tuple(replace(e, at=moment, id=f"{e.id}-{number}", cause=made) for e in DECISION.entries)
 
 
 def on(index: Index, day: date) -> list[str]:
@@ -104,24 +106,24 @@ def test_entries_are_copied_into_their_day(table: Table) -> None:
     index = Index(table)
     midnight = datetime(2026, 11, 25, tzinfo=UTC)
     before = entries_at(midnight - timedelta(microseconds=1), 1)
-    after = entries_at(midnight.astimezone(timezone(timedelta(hours=-8))), 2)
+    after = entries_at(midnight.astimezone(timezone(timedelta(hours=-8))), 2, why=2)
     for _ in range(2):
-        index.add_entries([("cause-1", before), ("cause-2", after), ("cause-3", ())])
+        index.add_entries([before, after, ()])
     assert on(index, date(2026, 11, 24)) == [entry.id for entry in reversed(before)]
     assert on(index, date(2026, 11, 25)) == [entry.id for entry in reversed(after)]
 
 
 def test_a_copy_is_the_entry_itself(index: Index) -> None:
     """With its hash, so that it can be compared with the book's."""
-    index.add_entries([("cause-1", DECISION.entries)])
+    index.add_entries([DECISION.entries])
     assert list(index.entries(NOW, at(1))) == list(reversed(DECISION.entries))
 
 
 def test_more_commits_of_one_cause_than_a_transaction_holds(index: Index) -> None:
     """A redeploy of many grants shares a partition, and is written in several transactions."""
-    commits = [("cause-1", entries_at(at(number), number)) for number in range(230)]
+    commits = [entries_at(at(number), number) for number in range(230)]
     index.add_entries(commits)
-    newest_first = [entry.id for _, entries in reversed(commits) for entry in reversed(entries)]
+    newest_first = [entry.id for entries in reversed(commits) for entry in reversed(entries)]
     assert on(index, NOW.date()) == newest_first
 
 
@@ -136,21 +138,19 @@ def test_entries_of_a_span_are_read_newest_first(
 ) -> None:
     """Whatever partitions they stand in, however near each other and over midnight, each once."""
     index = Index(SqliteTable(":memory:"))
-    commits = [
-        (f"cause-{cause}", entries_at(moment, number)) for number, (cause, moment) in enumerate(written)
-    ]
+    commits = [entries_at(moment, number, why) for number, (why, moment) in enumerate(written)]
     for _ in range(2):
         index.add_entries(commits)
-    within = [entry for _, entries in commits for entry in entries if since <= entry.at < until]
+    within = [entry for entries in commits for entry in entries if since <= entry.at < until]
     expected = sorted(within, key=lambda entry: (entry.at, entry.id), reverse=True)
     assert list(index.entries(since, until)) == expected
 
 
 def test_entries_of_many_pages_are_read_newest_first(index: Index) -> None:
     """Also where a partition holds more than is read of it at once, several times over."""
-    commits = [("cause-1", entries_at(at(number), number)) for number in range(1500)]
+    commits = [entries_at(at(number), number) for number in range(1500)]
     index.add_entries(commits)
-    newest_first = [entry.id for _, entries in reversed(commits) for entry in reversed(entries)]
+    newest_first = [entry.id for entries in reversed(commits) for entry in reversed(entries)]
     assert on(index, NOW.date()) == newest_first
 
 
@@ -159,7 +159,7 @@ def test_the_newest_entries_cost_no_more_for_the_older(many: int) -> None:
     """A page reads some rows of each partition, however many there are."""
     table = Counting()
     index = Index(table)
-    index.add_entries((f"cause-{number}", entries_at(at(number), number)) for number in range(many))
+    index.add_entries(entries_at(at(number), number, number) for number in range(many))
     page = list(islice(index.entries(NOW, at(many)), 100))
     assert len(page) == 100
     assert table.read <= 400
