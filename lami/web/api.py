@@ -150,10 +150,10 @@ def _finding(lami: Lami, id: str) -> Finding:
 
 def _timeline(lami: Lami) -> Response:
     given = Parameters(request.args)
-    now = lami.clock()
-    until = min(given.time("to") or now + _AHEAD, now + _AHEAD)
+    ahead = lami.clock() + _AHEAD
+    until = given.time("to") or ahead
     query = TimelineQuery(
-        since=given.time("from") or until - USUAL_SPAN,
+        since=given.time("from") or min(until, ahead) - USUAL_SPAN,
         until=until,
         resource=given.text("resource"),
         principal=given.text("principal"),
@@ -163,7 +163,8 @@ def _timeline(lami: Lami) -> Response:
         limit=given.number("limit", LIMIT, 1, MOST),
     )
     token = given.text("token")
-    # The span is said in full, so that the next page is of the same one however much later it is asked for.
+    # The question is as asked, and its span is said in full: the next page is of the same one, however much
+    # later it is asked for, and whatever the clock says of the instance that is asked.
     asked = _named(
         ("resource", query.resource),
         ("principal", query.principal),
@@ -174,11 +175,13 @@ def _timeline(lami: Lami) -> Response:
         ("to", query.until),
     )
     _in_order(given, query.since, query.until)
-    if query.until - query.since > LONGEST_SPAN and not query.resource.startswith("/"):
-        given.fault("from", f"to `to` are at most {LONGEST_SPAN.days} days, but for a resource by its id")
     after = _after(given, token, asked, tuple[datetime, str])
     if after is not None and not _within(after[0], query):
         given.fault("token", "is no token that lami gave out")
+        after = None
+    query = _as_far_as_written(query, after, ahead)
+    if query.until - query.since > LONGEST_SPAN and not query.resource.startswith("/"):
+        given.fault("from", f"to `to` are at most {LONGEST_SPAN.days} days, but for a resource by its id")
     given.check()
     found = entries_after(lami.queries, query, after)
     page = found[: query.limit]
@@ -190,13 +193,21 @@ def _within(time: datetime, query: TimelineQuery) -> bool:
     return time.tzinfo is not None and query.since <= time < query.until
 
 
+def _as_far_as_written(
+    query: TimelineQuery, after: tuple[datetime, str] | None, ahead: datetime
+) -> TimelineQuery:
+    """The question without what lies ahead of the clock, where nothing is written and each day costs reads.
+
+    Where a page before it ended, its last entry says how far, since that may lie ahead of this clock.
+    """
+    return replace(query, until=min(query.until, ahead if after is None else after[0] + _TICK))
+
+
 def entries_after(queries: Queries, query: TimelineQuery, after: tuple[datetime, str] | None) -> list[Entry]:
     """The entries that answer and lie after a place, newest first: one more than `limit` if there are more.
 
     Entries of one commit have one time, so those shown already are read once more, and left out.
     """
-    if after is not None:
-        query = replace(query, until=min(query.until, after[0] + _TICK))
     left = (entry for entry in queries.entries(query) if after is None or (entry.at, entry.id) < after)
     return list(islice(left, query.limit + 1))
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
+from datetime import timedelta
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+from msgspec.structs import replace
 
 from lami.sandbox import Sandbox
 from lami.sandbox.faults import Fault
+from lami.web.app import make_app
 from lami.web.parameters import parse_time
 from tests.jsons import JsonValue
 from tests.web.support import everything, get, post, problem, written
@@ -292,6 +296,33 @@ def test_a_page_stays_on_its_span_while_things_go_on_happening(fresh: World) -> 
         for e in requests.get(page["nextLink"].replace("limit=2", "limit=1000"), timeout=10).json()["value"]
     ]
     assert [e["id"] for e in page["value"]] + rest == before
+
+
+@pytest.mark.parametrize("behind", [30, 90, -30, -7200], ids=str)
+@pytest.mark.parametrize("query", ["limit=2", "limit=2&to=2999-01-01T00:00:00Z"])
+def test_another_instance_goes_on_whatever_its_clock_says(story: World, query: str, behind: int) -> None:
+    """Pages come from instances whose clocks differ: a link of one is followed at another, to the end."""
+    elsewhere = story.lami.clock() - timedelta(seconds=behind)
+    here = make_app(lambda: story.lami).test_client()
+    there = make_app(lambda: replace(story.lami, clock=lambda: elsewhere)).test_client()
+    whole = [entry["id"] for entry in here.get("/api/v1/timeline?limit=1000").get_json()["value"]]
+    page = here.get(f"/api/v1/timeline?{query}").get_json()
+    read = [entry["id"] for entry in page["value"]]
+    for client in cycle([there, here]):
+        if page["nextLink"] is None:
+            break
+        response = client.get(page["nextLink"])
+        assert response.status_code == 200, response.get_json()
+        page = response.get_json()
+        read += [entry["id"] for entry in page["value"]]
+    assert read == whole
+
+
+def test_a_far_end_of_the_timeline_is_not_read(story: World) -> None:
+    """Nothing is written of the years to come: whoever asks for them gets what there is, soon."""
+    whole = get(story, "/api/v1/timeline?limit=1000").json()["value"]
+    assert get(story, "/api/v1/timeline?limit=1000&to=2999-12-31T23:59:59Z").json()["value"] == whole
+    assert get(story, "/api/v1/timeline?from=2998-01-01&to=2999-12-31T23:59:59Z").json()["value"] == []
 
 
 # --- health ----------------------------------------------------------------------------------------
