@@ -56,11 +56,12 @@ class FindingQuery(Struct, frozen=True):
         """Whether a finding answers the question."""
         named = {finding.subject.id.lower(), finding.subject.name.lower()}
         named.add(finding.detail.get("holder", "").lower())
+        wanted = self.subject.lower().rstrip("/")
         return (
             (not self.statuses or finding.status in self.statuses)
             and (not self.rules or finding.rule in self.rules)
             and (not self.severities or finding.severity in self.severities)
-            and (not self.subject or self.subject.lower() in named)
+            and (not self.subject or (wanted != "" and wanted in named))
             and (self.since is None or finding.opened_at >= self.since)
             and (self.until is None or finding.opened_at < self.until)
         )

@@ -62,8 +62,9 @@ def broken(entries: Sequence[Entry], head: str, count: int) -> str:
 
 
 class Query(Struct, frozen=True):
-    """A question to the timeline. Text is compared without regard to case; empty means any.
+    """A question to the timeline. Empty means any.
 
+    Text is compared without regard to case, or to a slash at the end: an id is copied with it or without.
     `since` is included, `until` is not. `scope` matches entries about that scope or below it.
     """
 
@@ -88,8 +89,8 @@ class Query(Struct, frozen=True):
         )
 
     def _resource(self, entry: Entry) -> bool:
-        wanted = self.resource.lower()
-        return wanted in ("", entry.subject.id.lower(), entry.subject.name.lower())
+        wanted = self.resource.lower().rstrip("/")
+        return not self.resource or wanted in (entry.subject.id.lower(), entry.subject.name.lower())
 
     def _principal(self, entry: Entry) -> bool:
         wanted = self.principal.lower()
@@ -104,5 +105,5 @@ class Query(Struct, frozen=True):
 
     def _scope(self, entry: Entry) -> bool:
         wanted = self.scope.lower().rstrip("/")
-        scopes = [values.get("scope", "").lower() for values in (entry.before, entry.after)]
-        return not wanted or any(s == wanted or s.startswith(wanted + "/") for s in scopes)
+        scopes = [values["scope"].lower() for values in (entry.before, entry.after) if values.get("scope")]
+        return not self.scope or any(s == wanted or s.startswith(wanted + "/") for s in scopes)

@@ -198,6 +198,7 @@ GRANTED = replace(
         ({"resource": "CLAIMS-intake"}, True),
         ({"resource": P1.upper()}, True),
         ({"resource": "claims"}, False),
+        ({"resource": "/"}, False),
         ({"principal": P1.upper()}, True),
         ({"principal": P2}, False),
         ({"actor": "DANA"}, True),
@@ -206,6 +207,7 @@ GRANTED = replace(
         ({"scope": f"{group('rg-a').parent}"}, True),
         ({"scope": f"{group('rg')}"}, False),
         ({"scope": f"{workflow()}"}, False),
+        ({"scope": "/"}, True),
         ({"kind": "observed", "actor": "dana", "principal": P2}, False),
     ],
     ids=str,
@@ -214,6 +216,17 @@ def test_a_question(question: Question, answers: bool) -> None:
     """Each filter is compared without case and whole, scopes by segment, and all must agree."""
     query = Query(at(0), at(100), **question)
     assert query.wants(GRANTED) is answers
+
+
+def test_a_resource_is_found_by_its_id_with_a_slash_at_the_end() -> None:
+    """It is the same resource, however its id was copied."""
+    for slashes in ("", "/", "//"):
+        assert Query(at(0), at(100), resource=f"{workflow()}{slashes}").wants(line(1))
+
+
+def test_the_root_is_the_scope_of_whatever_has_one() -> None:
+    """All scopes are below the root; an entry that is about none has no place there."""
+    assert not Query(at(0), at(100), scope="/").wants(line(1))
 
 
 def test_a_principal_is_found_before_and_after() -> None:

@@ -63,6 +63,8 @@ def test_findings_come_newest_first(story: World) -> None:
         ("status=resolved", set()),
         ("subject=CLAIMS-INTAKE", RULES),
         ("subject=claims", set()),
+        ("subject=/subscriptions/", set()),
+        ("subject=/", set()),
         ("subject=&rule=", RULES),
         ("from=2026-01-01&to=2999-01-01T00:00:00Z", RULES),
         ("to=2026-01-01T00:00:00%2B01:00", set()),
@@ -71,6 +73,13 @@ def test_findings_come_newest_first(story: World) -> None:
 def test_findings_are_filtered(story: World, query: str, rules: set[str]) -> None:
     """Each filter narrows, several narrow together, an empty one does nothing."""
     assert {one["rule"] for one in get(story, f"/api/v1/findings?{query}").json()["value"]} == rules
+
+
+def test_findings_are_found_by_an_id_with_a_slash_at_the_end(story: World) -> None:
+    """It is the same resource, however its id was copied."""
+    whole = get(story, f"/api/v1/findings?subject={story.app()}").json()["value"]
+    assert whole
+    assert get(story, f"/api/v1/findings?subject={story.app()}/").json()["value"] == whole
 
 
 def test_one_finding_is_shown_by_its_id(story: World) -> None:
@@ -276,6 +285,7 @@ def test_the_timeline_is_filtered(story: World) -> None:
 
     churn = finding(story, "identity-churn")
     assert {e["subject"]["id"] for e in entries(f"resource={story.app()}")} == {story.app()}
+    assert entries(f"resource={story.app()}/") == entries(f"resource={story.app()}")
     assert entries("resource=claims-intake")
     old = churn["detail"]["previousPrincipalId"]
     assert any("was shed" in e["text"] for e in entries(f"principal={old}"))
