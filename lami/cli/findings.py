@@ -26,7 +26,7 @@ _COLUMNS: Columns = {
     "OPENED": "openedAt",
     "TITLE": "title",
 }
-_LINE = 1_000
+_LINE, _SHOWN = 1_000, 80
 
 
 @click.group()
@@ -101,7 +101,7 @@ def show(out: Output, id: str) -> None:
         found = lami.queries.finding(id)
         link = lami.settings.public_url
     if found is None:
-        raise Permanent(f"there is no finding {id}; see `lami findings list --status all`")
+        raise Permanent(f"there is no finding {id[:_SHOWN]}; see `lami findings list --status all`")
     out.tell(finding_json(found), _COLUMNS, _text(found, link))
 
 

@@ -68,11 +68,16 @@ def test_show(story: Cli) -> None:
     assert story.value("findings", "show", str(churn["id"])) == [churn]
 
 
-def test_show_what_is_not_there(story: Cli) -> None:
-    """An unknown id exits 2 and names the command that lists them."""
-    result = story("findings", "show", "f-none")
-    assert result.exit_code == 2
-    assert "lami findings list" in result.stderr
+@pytest.mark.parametrize("id", ["f-none", "#x", "a?b", "~{}", "{}\n", "x" * 3_000])
+def test_what_is_not_there(story: Cli, id: str) -> None:
+    """An unknown id, and what can be none, exits 2 and names the command that lists them."""
+    (grant,) = story.value("findings", "list", "--rule", "broad-grant")
+    id = id.replace("{}", str(grant["id"]))
+    for command in (["findings", "show", id], ["accept", id, "--reason", "ok"]):
+        result = story(*command)
+        assert result.exit_code == 2
+        assert "there is no finding" in result.stderr
+        assert "lami findings list" in result.stderr
 
 
 def test_accept(story: Cli) -> None:

@@ -89,6 +89,16 @@ def test_one_finding_is_shown_by_its_id(story: World) -> None:
     assert "f-none" in problem(get(story, "/api/v1/findings/f-none"), 404)["detail"]
 
 
+@pytest.mark.parametrize(
+    "id", ["%23x", "a%3Fb", "%5C", "~{}", "{}%00", "%0A{}", "x" * 3_000, "%ED%A0%80", "ü"]
+)
+def test_an_id_that_lami_never_made_is_none(story: World, id: str) -> None:
+    """Whatever it holds there is no such finding, neither to show nor to accept."""
+    id = id.replace("{}", finding(story, "broad-grant")["id"])
+    problem(get(story, f"/api/v1/findings/{id}"), 404)
+    problem(accept(story, id, {"reason": "ok"}), 404)
+
+
 @pytest.mark.parametrize("limit", [1, 2, 4, 6, 1000])
 def test_findings_are_paged_to_the_end(story: World, limit: int) -> None:
     """Whatever the page's size, following `nextLink` gives each finding once and in the same order."""
