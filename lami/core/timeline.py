@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from msgspec import Struct
 from msgspec.json import Encoder
@@ -16,6 +16,8 @@ from msgspec.structs import replace
 
 from lami.core.model import Entry, EntryKind, Subject
 
+AHEAD = timedelta(minutes=1)
+"""How far past its own clock who asks for the newest should ask: another worker's may be a little ahead."""
 GENESIS = ""
 """What the first entry of a subject names as the hash before it."""
 _canonical = Encoder(order="sorted").encode

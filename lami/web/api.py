@@ -12,14 +12,16 @@ from flask import Blueprint, Response, jsonify, request
 from msgspec.structs import replace
 
 from lami.core.model import SEVERITIES, Entry, EntryKind, Finding, Status
+from lami.core.moments import last_moment
 from lami.core.policy import RULES
 from lami.core.shapes import entry_json, finding_json, time_json
+from lami.core.timeline import AHEAD
 from lami.core.timeline import Query as TimelineQuery
 from lami.queries import FindingQuery, Queries, recency
 from lami.web.auth import admit
 from lami.web.health import health_json
 from lami.web.paging import LIMIT, MOST, Query, key_of, listed, token_of
-from lami.web.parameters import Parameters, parse_time
+from lami.web.parameters import Parameters
 from lami.web.problems import Fault, Problem
 from lami.wiring import Lami
 
@@ -30,8 +32,6 @@ USUAL_SPAN = timedelta(days=7)
 LONGEST_SPAN = timedelta(days=400)
 """How many days one question may span: each of them is read by itself, unless a resource's id is given."""
 LONGEST_REASON = 1000
-_AHEAD = timedelta(minutes=1)
-"""Another worker's clock may be a little ahead, and what it wrote is shown too."""
 _TICK = timedelta(microseconds=1)
 
 Key = TypeVar("Key")
@@ -76,8 +76,8 @@ def _findings(lami: Lami) -> Response:
         rules=given.some_of("rule", RULES),
         severities=given.some_of("severity", SEVERITIES),
         subject=given.text("subject"),
-        since=given.time("from"),
-        until=given.time("to"),
+        since=given.since("from"),
+        until=given.until("to"),
     )
     limit, token = given.number("limit", LIMIT, 1, MOST), given.text("token")
     asked: Query = [
@@ -127,7 +127,7 @@ def _acceptance(now: datetime) -> tuple[str, datetime | None]:
     until: datetime | None = None
     if text is not None:
         try:
-            until = parse_time(text if isinstance(text, str) else "")
+            until = last_moment(text if isinstance(text, str) else "")
             if until <= now:
                 faults.append(Fault("until", "lies in the future"))
         except ValueError as error:
@@ -150,10 +150,10 @@ def _finding(lami: Lami, id: str) -> Finding:
 
 def _timeline(lami: Lami) -> Response:
     given = Parameters(request.args)
-    ahead = lami.clock() + _AHEAD
-    until = given.time("to") or ahead
+    ahead = lami.clock() + AHEAD
+    until = given.until("to") or ahead
     query = TimelineQuery(
-        since=given.time("from") or min(until, ahead) - USUAL_SPAN,
+        since=given.since("from") or min(until, ahead) - USUAL_SPAN,
         until=until,
         resource=given.text("resource"),
         principal=given.text("principal"),

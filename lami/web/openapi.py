@@ -110,6 +110,7 @@ def _some(what: Json) -> Json:
 
 _TEXT: Json = {"type": "string"}
 _TIME: Json = {"type": "string", "format": "date-time"}
+_MOMENT: Json = {"type": "string", "anyOf": [{"format": "date-time"}, {"format": "date"}]}
 _NUMBER: Json = {"type": "integer", "minimum": 0}
 _MAP: Json = {"type": "object", "additionalProperties": _TEXT}
 _ERRORS = {
@@ -128,8 +129,8 @@ _PAGE = [
     _query("token", _TEXT, "Where the last page ended; comes in `nextLink`"),
 ]
 _ID = {"name": "id", "in": "path", "required": True, "schema": _TEXT}
-_FROM = _query("from", _TIME, "From this time on (a date stands for its first moment in UTC)")
-_TO = _query("to", _TIME, "Before this time")
+_FROM = _query("from", _MOMENT, "From this time on (a date stands for its first moment in UTC)")
+_TO = _query("to", _MOMENT, "Before this time (a date is included: it stands for its last moment in UTC)")
 
 _PATHS: Json = {
     "/": {
@@ -313,7 +314,7 @@ _SCHEMAS: Json = {
         "type": "object",
         "properties": {
             "reason": {"type": "string", "minLength": 1, "maxLength": LONGEST_REASON},
-            "until": _nullable(_TIME),
+            "until": _nullable(_MOMENT),
         },
         "required": ["reason"],
         "additionalProperties": False,

@@ -126,7 +126,23 @@ def test_timeline_filters(story: Cli) -> None:
     assert len(story.value("timeline", "--limit", "2")) == 2
     assert story.value("timeline", "--to", "1d") == []
     assert story.value("timeline", "--from", "2020-01-01", "--to", "2020-01-02T00:00:00Z") == []
-    assert story("timeline", "--from", "yesterday").exit_code == 2
+    times = [str(one["at"]) for one in entries]
+    days = ["--from", times[-1][:10], "--to", times[0][:10]]
+    assert story.value("timeline", *days) == entries
+    # The years to come are not walked through.
+    assert story.value("timeline", "--to", "2999-12-31") == entries
+
+
+@pytest.mark.parametrize(
+    "time", ["yesterday", "2026-02-30", "1999-12-31", "3000-01-01", "2026-11-24T08:00:00", "7", "-"]
+)
+@pytest.mark.parametrize("option", ["--from", "--to"])
+def test_what_is_no_time_is_refused(story: Cli, option: str, time: str) -> None:
+    """As the API does, but for an age, with an example of each that it may be."""
+    result = story("timeline", option, time)
+    assert result.exit_code == 2
+    assert repr(time) in result.stderr
+    assert "7d" in result.stderr
 
 
 def test_verify(story: Cli) -> None:

@@ -227,7 +227,7 @@ def test_findings_of_any_status_are_found(index: Index) -> None:
     ids=lambda id: ascii(id)[:20],
 )
 def test_what_is_no_id_of_a_finding_names_none(index: Index, id: str) -> None:
-    """Whatever somebody typed: no key of the table may hold some of it, and some are keys of second copies."""
+    """Whatever somebody typed: some of it is no key of the table, and some a key of second copies."""
     index.put_finding(FINDING, PRINCIPAL)
     assert index.finding(id.replace("{}", FINDING.id)) is None
 

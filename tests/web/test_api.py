@@ -14,10 +14,10 @@ import pytest
 import requests
 from msgspec.structs import replace
 
+from lami.core.moments import first_moment
 from lami.sandbox import Sandbox
 from lami.sandbox.faults import Fault
 from lami.web.app import make_app
-from lami.web.parameters import parse_time
 from tests.jsons import JsonValue
 from tests.web.support import everything, get, post, problem, written
 from tests.world import World, world
@@ -144,7 +144,8 @@ def test_every_bad_parameter_is_named_at_once(story: World) -> None:
         (f"findings?subject={'x' * 2049}", "subject"),
         ("timeline?kind=seen", "kind"),
         ("timeline?from=2020-01-01", "from"),
-        ("timeline?from=2026-11-02&to=2026-11-02", "from"),
+        ("timeline?from=2026-11-02&to=2026-11-01", "from"),
+        ("timeline?to=2999-12-31T23:59:59-01:00", "to"),
         ("timeline?status=open", "status"),
         ("health?verbose=1", "verbose"),
         ("health?=1", ""),
@@ -229,7 +230,7 @@ def test_accepting_until_a_day_leaves_the_baseline(fresh: World) -> None:
     id = finding(fresh, "broad-grant")["id"]
     accepted = accept(fresh, id, {"reason": "for now", "until": "2998-01-31"}).json()["finding"]
     assert accepted["status"] == "accepted"
-    assert accepted["accepted"]["until"] == "2998-01-31T00:00:00Z"
+    assert accepted["accepted"]["until"] == "2998-01-31T23:59:59.999999Z"
 
 
 @pytest.mark.parametrize(
@@ -283,7 +284,7 @@ def test_the_timeline_is_paged_to_the_end(story: World, limit: int) -> None:
     whole = get(story, "/api/v1/timeline?limit=1000").json()["value"]
     paged = everything(story, f"/api/v1/timeline?limit={limit}")
     assert [entry["id"] for entry in paged] == [entry["id"] for entry in whole]
-    times = [parse_time(entry["at"]) for entry in paged]
+    times = [first_moment(entry["at"]) for entry in paged]
     assert times == sorted(times, reverse=True)
 
 
@@ -302,6 +303,8 @@ def test_the_timeline_is_filtered(story: World) -> None:
     assert {e["actor"]["name"] for e in entries("actor=robin%20operator")} == {"Robin Operator"}
     assert all(e["after"]["roleName"] == "Key Vault Secrets User" for e in entries(f"scope={story.vault()}"))
     assert {e["kind"] for e in entries("kind=opened")} == {"opened"}
+    times = [entry["at"] for entry in entries("")]
+    assert [e["at"] for e in entries(f"from={times[-1][:10]}&to={times[0][:10]}")] == times
     assert entries("to=2026-01-01") == []
     assert entries(f"from=2010-01-01&resource={story.app()}")
 
