@@ -15,7 +15,7 @@ from lami.core.model import SEVERITIES, Entry, EntryKind, Finding, Status
 from lami.core.moments import last_moment
 from lami.core.policy import RULES
 from lami.core.shapes import entry_json, finding_json, time_json
-from lami.core.timeline import AHEAD
+from lami.core.timeline import AHEAD, USUAL_SPAN, principal_asked, scope_asked
 from lami.core.timeline import Query as TimelineQuery
 from lami.queries import FindingQuery, Queries, recency
 from lami.web.auth import admit
@@ -27,8 +27,6 @@ from lami.wiring import Lami
 
 STATUSES: tuple[Status, ...] = get_args(Status)
 KINDS: tuple[EntryKind, ...] = get_args(EntryKind)
-USUAL_SPAN = timedelta(days=7)
-"""How far back the timeline goes where nobody asks for a time."""
 LONGEST_SPAN = timedelta(days=400)
 """How many days one question may span: each of them is read by itself, unless a resource's id is given."""
 LONGEST_REASON = 1000
@@ -156,9 +154,9 @@ def _timeline(lami: Lami) -> Response:
         since=given.since("from") or min(until, ahead) - USUAL_SPAN,
         until=until,
         resource=given.text("resource"),
-        principal=given.text("principal"),
+        principal=given.asked("principal", principal_asked),
         actor=given.text("actor"),
-        scope=given.text("scope"),
+        scope=given.asked("scope", scope_asked),
         kind=given.one_of("kind", KINDS),
         limit=given.number("limit", LIMIT, 1, MOST),
     )

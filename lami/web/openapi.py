@@ -197,9 +197,11 @@ _PATHS: Json = {
             "summary": "The timeline, newest first; the last 7 days if no time is given",
             "parameters": [
                 _query("resource", _TEXT, "A resource's id or a subject's name"),
-                _query("principal", _TEXT, "A principal's id"),
+                _query("principal", _TEXT, "A principal's id (a GUID), or its first 8 digits"),
                 _query("actor", _TEXT, "Who did it: id or name"),
-                _query("scope", _TEXT, "What was granted at this scope or below it"),
+                _query(
+                    "scope", _TEXT, "What was granted at this scope or below it: an id, which begins with /"
+                ),
                 _query("kind", _words(*KINDS), "Entries of this kind"),
                 _FROM,
                 _TO,

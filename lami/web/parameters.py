@@ -41,6 +41,15 @@ class Parameters:
             return ""
         return values[0] if values else ""
 
+    def asked(self, name: str, read: Callable[[str], str]) -> str:
+        """A text that `read` takes, which raises ValueError where it could match nothing."""
+        text = self.text(name)
+        try:
+            return read(text)
+        except ValueError as error:
+            self.fault(name, str(error))
+            return ""
+
     def one_of(self, name: str, options: tuple[T, ...]) -> T | None:
         """One of some words; None where it is not given."""
         return self._option(name, self.text(name), options)

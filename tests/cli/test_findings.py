@@ -145,6 +145,35 @@ def test_what_is_no_time_is_refused(story: Cli, option: str, time: str) -> None:
     assert "7d" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("options", "wanted"),
+    [
+        (["--scope", "rg-claims"], "begins with /"),
+        (["--principal", "claims-intake"], "lami baseline show -o json"),
+        (["--from", "2026-01-02", "--to", "2026-01-01"], "--from lies before --to"),
+        (["--from", "1d", "--to", "2d"], "--from lies before --to"),
+    ],
+)
+def test_a_filter_that_can_never_match_is_refused(story: Cli, options: list[str], wanted: str) -> None:
+    """Exit 2 and what would do: that nothing answers must mean that nothing happened."""
+    result = story("timeline", *options)
+    assert result.exit_code == 2
+    assert wanted in " ".join(result.stderr.split())
+
+
+def test_the_short_id_of_a_title_finds_its_principal(story: Cli) -> None:
+    """As lami prints it."""
+    (grant,) = story.value("findings", "list", "--rule", "broad-grant")
+    whole = str(grant["detail"]["principalId"])
+    assert story.value("timeline", "--principal", whole[:8]) == story.value("timeline", "--principal", whole)
+    assert story.value("timeline", "--principal", whole)
+
+
+def test_without_from_the_timeline_is_of_the_week_before_its_end(story: Cli) -> None:
+    """Also where the end lies longer ago than a week."""
+    assert story("timeline", "--to", "30d").exit_code == 0
+
+
 def test_verify(story: Cli) -> None:
     """An untouched timeline holds; one entry changed in the store is found, named, and exits 1."""
     assert story("verify").exit_code == 0

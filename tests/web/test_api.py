@@ -147,6 +147,8 @@ def test_every_bad_parameter_is_named_at_once(story: World) -> None:
         ("timeline?from=2026-11-02&to=2026-11-01", "from"),
         ("timeline?to=2999-12-31T23:59:59-01:00", "to"),
         ("timeline?status=open", "status"),
+        ("timeline?principal=abc", "principal"),
+        ("timeline?scope=rg-claims", "scope"),
         ("health?verbose=1", "verbose"),
         ("health?=1", ""),
         ("findings/f-1?limit=1", "limit"),
@@ -156,6 +158,13 @@ def test_a_bad_parameter_is_refused(story: World, path: str, parameter: str) -> 
     """What can't be meant is a 400 that names the parameter."""
     errors = problem(get(story, f"/api/v1/{path}"), 400)["errors"]
     assert [error["parameter"] for error in errors] == [parameter]
+
+
+def test_filters_that_can_never_match_are_named_with_all_else(story: World) -> None:
+    """An auditor would take an empty answer for a quiet week."""
+    query = "scope=rg-claims&principal=claims-intake&kind=seen&limit=0"
+    errors = problem(get(story, f"/api/v1/timeline?{query}"), 400)["errors"]
+    assert {error["parameter"] for error in errors} == {"scope", "principal", "kind", "limit"}
 
 
 def forged(*parts: object) -> str:
@@ -300,6 +309,7 @@ def test_the_timeline_is_filtered(story: World) -> None:
     assert entries("resource=claims-intake")
     old = churn["detail"]["previousPrincipalId"]
     assert any("was shed" in e["text"] for e in entries(f"principal={old}"))
+    assert entries(f"principal={old[:8]}") == entries(f"principal={old}")
     assert {e["actor"]["name"] for e in entries("actor=robin%20operator")} == {"Robin Operator"}
     assert all(e["after"]["roleName"] == "Key Vault Secrets User" for e in entries(f"scope={story.vault()}"))
     assert {e["kind"] for e in entries("kind=opened")} == {"opened"}
