@@ -168,7 +168,9 @@ def commands(alert: Alert) -> Commands:
 
 
 def accepting(finding: Finding) -> str:
-    """What to do about a finding that is as it should be."""
+    """What to do about a finding that is as it should be; empty where it is open no longer."""
+    if finding.status != "open":
+        return ""
     return f'Meant to be so?  lami accept {shown(finding.id, _NAME)} --reason "…"'
 
 

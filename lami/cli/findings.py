@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import click
 
 from lami.channels import console
@@ -107,16 +109,20 @@ def show(out: Output, id: str) -> None:
 
 def _text(finding: Finding, link: str) -> str:
     """The finding as the console channel tells it, after what has become of it since."""
-    lines = [f"{finding.status} since {time_json(finding.opened_at)}"]
-    if finding.resolved_at is not None:
-        lines = [
-            f"{finding.status}; open from {time_json(finding.opened_at)} to {time_json(finding.resolved_at)}"
-        ]
-    if finding.accepted is not None:
-        end = f" until {time_json(finding.accepted.until)}" if finding.accepted.until else ""
-        lines.append(f"accepted by {finding.accepted.by}{end}: {finding.accepted.reason}")
-    if finding.suppressed is not None:
-        one = finding.suppressed
-        lines.append(f"excepted until {time_json(one.until)}: {one.reason} ({one.owner})")
+    became = "; ".join(shown(part, _LINE) for part in _became(finding))
     alert = Alert(finding.id, finding.thread, finding.cause, (finding,), link)
-    return "\n".join([*(shown(line, _LINE) for line in lines), console.render(alert).rstrip()])
+    return f"{became}\n{console.render(alert).rstrip()}"
+
+
+def _became(finding: Finding) -> Iterator[str]:
+    """When it opened, and whichever followed: an acceptance, an exception, its end."""
+    yield f"opened {time_json(finding.opened_at)}"
+    if finding.accepted is not None:
+        one = finding.accepted
+        end = f" until {time_json(one.until)}" if one.until else ""
+        yield f"accepted {time_json(one.at)} by {one.by}{end}: {one.reason}"
+    elif finding.resolved_at is not None:
+        yield f"resolved {time_json(finding.resolved_at)}"
+    if finding.suppressed is not None:
+        by = finding.suppressed
+        yield f"excepted by {by.owner} until {time_json(by.until)}: {by.reason}"

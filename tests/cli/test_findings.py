@@ -104,6 +104,37 @@ def test_accept_until_includes_the_day(story: Cli) -> None:
     assert str(accepted["until"]).startswith(f"{day}T23:59:59")
 
 
+@pytest.mark.parametrize("options", [(), ("--until", "2998-01-31")], ids=["for good", "until"])
+def test_show_says_what_became_of_a_finding(story: Cli, options: tuple[str, ...]) -> None:
+    """When it opened and when it was accepted, by whom, until when and why; and no hint at what is done."""
+    (grant,) = story.value("findings", "list", "--rule", "broad-grant")
+    opened, id = str(grant["openedAt"]), str(grant["id"])
+    (shown, *_) = story("findings", "show", id).stdout.splitlines()
+    assert shown == f"opened {opened}"
+    assert f"lami accept {id}" in story("findings", "show", id).stdout
+    story("accept", id, "--reason", "for the migration", *options)
+    accepted = story.value("findings", "show", id)[0]["accepted"]
+    result = story("findings", "show", id)
+    until = " until 2998-01-31T23:59:59.999999Z" if options else ""
+    by = f"accepted {accepted['at']} by {accepted['by']}{until}: for the migration"
+    assert result.stdout.splitlines()[0] == f"opened {opened}; {by}"
+    assert "lami accept" not in result.stdout
+
+
+def test_show_says_when_a_finding_was_resolved(story: Cli, azure: Sandbox, inbox: Inbox) -> None:
+    """A finding whose drift is gone has both times, and nothing to accept."""
+    (grant,) = story.value("findings", "list", "--rule", "broad-grant")
+    for one in azure.estate.assignments.all():
+        azure.estate.unassign(one.id)
+    assert azure.settled(10)
+    story("replay", "-", input=json.dumps(inbox.events))
+    (resolved,) = story.value("findings", "show", str(grant["id"]))
+    result = story("findings", "show", str(grant["id"]))
+    opened, ended = resolved["openedAt"], resolved["resolvedAt"]
+    assert result.stdout.splitlines()[0] == f"opened {opened}; resolved {ended}"
+    assert "lami accept" not in result.stdout
+
+
 @pytest.mark.parametrize("options", [[], ["--reason", " "], ["--reason", "x", "--until", "2001-01-01"]])
 def test_accept_needs_a_reason_and_a_future(story: Cli, options: list[str]) -> None:
     """Without a reason, or with an end in the past, nothing is accepted."""
