@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from lami.cli.exits import leave
 from lami.cli.opening import opened, operator
 from lami.cli.output import Columns, Item, Output, output_options
 from lami.cli.reports import show_report
@@ -38,6 +39,9 @@ def baseline() -> None:
 def take(out: Output, replace: bool, reason: str) -> None:
     """Make what stands now in Azure expected, for every subject that lami does not hold yet.
 
+    Exits 4 where some subscription could not be listed in full, 3 where none could. What stands in the others
+    is expected all the same.
+
     \b
     Example: after a planned move of everything
       lami baseline take --replace --reason "moved to new identities, CHG-1234"
@@ -47,7 +51,8 @@ def take(out: Output, replace: bool, reason: str) -> None:
     with opened() as lami, out.voice.progress() as listen:
         begin(lami)
         report = take_baseline(lami, operator(), reason.strip(), listen)
-    show_report(out, report)
+        watched = lami.settings.subscriptions
+    leave(show_report(out, report, watched))
 
 
 @baseline.command()

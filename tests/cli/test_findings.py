@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import subprocess
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
@@ -203,6 +204,19 @@ def test_the_short_id_of_a_title_finds_its_principal(story: Cli) -> None:
 def test_without_from_the_timeline_is_of_the_week_before_its_end(story: Cli) -> None:
     """Also where the end lies longer ago than a week."""
     assert story("timeline", "--to", "30d").exit_code == 0
+
+
+@pytest.mark.parametrize(("code", "cries"), [(0, False), (1, True), (2, False), (3, False)])
+def test_the_example_of_verify_cries_only_where_a_chain_is_broken(cli: Cli, code: int, cries: bool) -> None:
+    """A store that fails, or a setting that is wrong, is no tampering."""
+    (example,) = (line.strip() for line in cli("verify", "--help").stdout.splitlines() if "tampered" in line)
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"lami() {{ return {code}; }}; {example}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == ("the timeline was tampered with\n" if cries else "")
 
 
 def test_verify(story: Cli) -> None:
