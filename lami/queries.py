@@ -165,6 +165,10 @@ class Queries:
         """A subject's book: one read. Version 0 where lami holds none."""
         return self._books.load(subject).book
 
+    def holds_nothing(self, subscriptions: Iterable[str]) -> bool:
+        """Whether nothing was ever seen in these subscriptions: a store that is new, or not the one meant."""
+        return not self._index.notes("baseline") and not self.subjects(subscriptions)
+
     def subjects(self, subscriptions: Iterable[str]) -> list[Subject]:
         """Every subject that lami holds a book of, as far as it was ever seen in these subscriptions."""
         held: dict[Subject, None] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from lami.cli.exits import leave
-from lami.cli.opening import opened, operator
+from lami.cli.opening import nothing_held, opened, operator
 from lami.cli.output import Columns, Item, Output, output_options
 from lami.cli.reports import show_report
 from lami.queries import Expected
@@ -66,9 +66,10 @@ def show(out: Output) -> None:
     """
     with opened() as lami:
         found = [_item(one) for one in lami.queries.baseline(sorted(lami.settings.subscriptions))]
+        settings = lami.settings
     out.show(found, _COLUMNS)
     if not found:
-        out.voice.say("lami holds nothing yet: `lami baseline take` makes what stands expected.")
+        out.voice.say(nothing_held(settings))
 
 
 def _item(expected: Expected) -> Item:

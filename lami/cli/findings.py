@@ -10,7 +10,7 @@ from lami.channels import console
 from lami.channels.channel import Alert
 from lami.channels.text import shown
 from lami.cli.exits import DRIFT, FailOn, drifted, fail_on
-from lami.cli.opening import opened
+from lami.cli.opening import answers_nothing, opened
 from lami.cli.output import Columns, Output, output_options
 from lami.core.model import SEVERITIES, Finding
 from lami.core.policy import RULES
@@ -82,9 +82,10 @@ def list_(
     wanted = () if "all" in statuses else statuses
     with opened() as lami:
         found = lami.queries.findings(FindingQuery(wanted, rules, severities, subject))
+        said = "" if found else answers_nothing(lami, "No finding answers.")
     out.show([finding_json(one) for one in found], _COLUMNS)
-    if not found:
-        out.voice.say("No finding answers.")
+    if said:
+        out.voice.say(said)
     if drifted(found, fail_on):
         click.get_current_context().exit(DRIFT)
 

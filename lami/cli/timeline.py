@@ -9,7 +9,7 @@ from typing import get_args
 import click
 
 from lami.cli import times
-from lami.cli.opening import opened
+from lami.cli.opening import answers_nothing, opened
 from lami.cli.output import Columns, Output, output_options
 from lami.core.model import EntryKind
 from lami.core.shapes import entry_json
@@ -90,9 +90,10 @@ def timeline(
     first, last = _span(since, until, now() + AHEAD)
     with opened() as lami:
         found = lami.queries.timeline(Query(first, last, resource, principal, actor, scope, kind, limit))
+        said = "" if found else answers_nothing(lami, "Nothing on the timeline answers.")
     out.show([entry_json(entry) for entry in found], _COLUMNS)
-    if not found:
-        out.voice.say("Nothing on the timeline answers.")
+    if said:
+        out.voice.say(said)
     elif len(found) == limit:
         out.voice.say(f"There may be more than {limit}: see --limit.")
 

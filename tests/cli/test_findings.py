@@ -49,6 +49,24 @@ def test_filters(story: Cli) -> None:
     assert _rules(story, "--status", "accepted") == []
 
 
+def test_a_store_that_holds_nothing_is_said(cli: Cli) -> None:
+    """A mistyped store is an empty one: that no finding answers must not read as if all were well."""
+    for command in (("findings", "list"), ("timeline",)):
+        result = cli(*command)
+        assert result.exit_code == 0
+        assert "lami holds nothing yet" in result.stderr, command
+        assert "lami baseline take" in result.stderr
+    assert "lami holds nothing" not in cli("findings", "list", "-q").stderr
+
+
+def test_a_store_that_holds_something_is_not(story: Cli) -> None:
+    """Where no finding answers, none does."""
+    for command in (("findings", "list", "--severity", "low"), ("timeline", "--to", "30d")):
+        result = story(*command)
+        assert "answers" in result.stderr
+        assert "holds nothing" not in result.stderr
+
+
 def test_open_drift_exits_1(story: Cli) -> None:
     """Only what is listed, open, and as grave as --fail-on counts."""
     assert story("findings", "list").exit_code == 1
