@@ -57,11 +57,12 @@ class FindingQuery(Struct, frozen=True):
         named = {finding.subject.id.lower(), finding.subject.name.lower()}
         named.add(finding.detail.get("holder", "").lower())
         named.update(finding.detail.get("holderId", "").lower().split(", "))
+        wanted = self.subject.lower().rstrip("/")
         return (
             (not self.statuses or finding.status in self.statuses)
             and (not self.rules or finding.rule in self.rules)
             and (not self.severities or finding.severity in self.severities)
-            and (not self.subject or self.subject.lower() in named)
+            and (not self.subject or (wanted != "" and wanted in named))
             and (self.since is None or finding.opened_at >= self.since)
             and (self.until is None or finding.opened_at < self.until)
         )
@@ -164,6 +165,10 @@ class Queries:
     def book(self, subject: Subject) -> Book:
         """A subject's book: one read. Version 0 where lami holds none."""
         return self._books.load(subject).book
+
+    def holds_nothing(self, subscriptions: Iterable[str]) -> bool:
+        """Whether nothing was ever seen in these subscriptions: a store that is new, or not the one meant."""
+        return not self._index.notes("baseline") and not self.subjects(subscriptions)
 
     def subjects(self, subscriptions: Iterable[str]) -> list[Subject]:
         """Every subject that lami holds a book of, as far as it was ever seen in these subscriptions."""

@@ -31,6 +31,9 @@ from lami.walker import Walker
 
 log = logging.getLogger(__name__)
 
+_SHOWN = 80
+"""How much of an id is shown that names nothing: it may be anything."""
+
 
 class Outcome(Struct, frozen=True):
     """What became of one event, as `lami replay` prints it. `findings` are ids opened or resolved."""
@@ -147,7 +150,7 @@ class Service:
             raise Permanent(f"the end of an acceptance lies in the future, and {until:%Y-%m-%d} does not")
         indexed = self._tools.index.finding(finding)
         if indexed is None:
-            raise Permanent(f"there is no finding {finding}; see `lami findings list`")
+            raise Permanent(f"there is no finding {finding[:_SHOWN]}; see `lami findings list`")
         # Two operators may say different things at one moment: neither is a repetition of the other.
         said = digest(by.id, by.name, reason, str(until), length=8)
         cause = Cause(f"accept-{finding}-{now.timestamp():.6f}-{said}", "lami/accept", now, actor=by)

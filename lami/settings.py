@@ -70,6 +70,7 @@ GRAPH_HOSTS = (
 """Microsoft Graph in the public cloud, for the US government (two), and in China."""
 _ELSEWHERE = frozenset({"LAMI_CASES", "LAMI_CORPUS", "LAMI_DELIVER_EVENTS"})
 """Used by tests and by deployment, never by the program."""
+_MAIL = ("LAMI_EMAIL_FROM", "LAMI_EMAIL_TO", "LAMI_SMTP_URL")
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _TABLE = re.compile(r"[A-Za-z][A-Za-z0-9]{2,62}")
 _DEVELOPMENT = ("UseDevelopmentStorage=true", "DefaultEndpointsProtocol=", "AccountName=", "TableEndpoint=")
@@ -195,11 +196,10 @@ class _Reader:
                 self.fault(name, "no such setting; see docs/reference.md")
 
     def _together(self, settings: Settings) -> None:
-        mail = (bool(settings.email_from), bool(settings.email_to), settings.smtp is not None)
-        if any(mail) and not all(mail) and not any("EMAIL" in f or "SMTP" in f for f in self._faults):
-            self.fault(
-                "LAMI_EMAIL_FROM", "mail needs LAMI_EMAIL_FROM, LAMI_EMAIL_TO and LAMI_SMTP_URL together"
-            )
+        left_out = [name for name in _MAIL if not self._list(name)]
+        if len(left_out) < len(_MAIL):
+            for name in left_out:
+                self.fault(name, f"mail needs {', '.join(_MAIL[:-1])} and {_MAIL[-1]} together")
         if settings.auth == "key" and not settings.api_key:
             self.fault("LAMI_API_KEY", "`LAMI_AUTH=key` needs it")
         if settings.auth == "easyauth":

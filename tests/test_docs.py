@@ -271,6 +271,14 @@ def test_every_detector_has_a_runbook() -> None:
     assert sorted(path.stem for path in ROOT.glob("docs/runbooks/*.md")) == sorted(rules)
 
 
+def test_every_kind_of_gap_is_in_the_reference() -> None:
+    """The reference names those that the runbook explains."""
+    text = (ROOT / "docs/runbooks/lami-gap.md").read_text("utf-8")
+    explained = {coded(row[0])[0] for row in rows(text.partition("\n## ")[0])}
+    (named,) = re.findall(r"`gap` its kind: ([^;]+);", section("A finding"))
+    assert set(coded(named)) == explained
+
+
 def test_runbooks_name_their_technique() -> None:
     """A runbook names the ATT&CK technique that its detector attaches to a finding."""
     for detector in DETECTORS:

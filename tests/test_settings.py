@@ -153,7 +153,7 @@ def test_no_secret_is_in_the_repr() -> None:
 )
 def test_no_secret_is_in_a_fault(name: str, value: str) -> None:
     """A fault names the setting and what it should be, not what it was."""
-    only = fault({**BARE, name: value})
+    only = fault({**BARE, **MAIL, name: value})
     assert only.startswith(f"{name}: ")
     assert "s3cret" not in only
 
@@ -184,7 +184,7 @@ WRONG = {
 @pytest.mark.parametrize("name", sorted(WRONG.keys() - {"LAMI_POLICY"}))
 def test_each_fault_is_named(name: str) -> None:
     """By the setting's name."""
-    assert fault({**BARE, name: WRONG[name]}).startswith(f"{name}: ")
+    assert fault({**BARE, **MAIL, name: WRONG[name]}).startswith(f"{name}: ")
 
 
 def test_every_fault_is_named_at_once() -> None:
@@ -209,7 +209,7 @@ def test_a_setting_whose_feature_is_not_built_is_a_fault(name: str) -> None:
 @pytest.mark.parametrize("url", ["https://[::1", "smtp://[mail", "https://[not-an-address]/"])
 def test_what_is_no_url_is_a_fault(name: str, url: str) -> None:
     """And not an accident while reading it."""
-    assert fault({**LOOPBACK, name: url}).startswith(f"{name}: ")
+    assert fault({**LOOPBACK, **MAIL_HERE, name: url}).startswith(f"{name}: ")
 
 
 VALUES = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=30)
@@ -254,7 +254,17 @@ def test_a_wrong_policy_alone_is_kept_for_who_knows_the_last_good_one(tmp_path: 
 def test_mail_needs_all_of_its_settings(left_out: str) -> None:
     """A part of them sends nothing, so it is a fault."""
     some = {name: value for name, value in MAIL.items() if name != left_out}
-    assert "together" in fault({**BARE, **some})
+    assert fault({**BARE, **some}).startswith(f"{left_out}: mail needs ")
+
+
+@pytest.mark.parametrize("given", MAIL)
+@pytest.mark.parametrize("value", ["good", "a"])
+def test_all_that_mail_lacks_is_named_at_once(given: str, value: str) -> None:
+    """Nobody starts lami three times to learn of three settings, also where the one that is set is wrong."""
+    lines = faults({**BARE, given: MAIL[given] if value == "good" else value})
+    wrong = set() if value == "good" else {given}
+    assert {line.partition(":")[0] for line in lines} == (MAIL.keys() - {given}) | wrong
+    assert len(lines) == len(set(lines))
 
 
 def test_a_key_needs_its_key_and_easy_auth_is_not_built() -> None:

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from lami.core.findings import is_finding_id
 from lami.core.model import Cause, Finding
 
 
@@ -14,14 +15,14 @@ class Alert(Struct, frozen=True):
 
     A *digest* gathers the findings of several stories (`stories` counts them), where there were too many to
     tell each alone. `id` is the same whenever the same alert is sent again. `thread` ties alerts of one story
-    together (a mail's References). `findings` come gravest first and are never empty. `link` is a page's
+    together (a mail's References). `findings` come gravest first and are never empty. `page` is the page's
     address, or empty.
     """
 
     id: str
     thread: str
     findings: tuple[Finding, ...]
-    link: str = ""
+    page: str = ""
     stories: int = 1
 
     @property
@@ -33,6 +34,13 @@ class Alert(Struct, frozen=True):
     def is_digest(self) -> bool:
         """Whether it gathers the findings of several stories; `cause` and `thread` then say little."""
         return self.stories > 1
+
+    @property
+    def link(self) -> str:
+        """Where to read on: the first finding's place on the page; of a digest or a test, the page itself."""
+        first = self.findings[0].id
+        placed = self.page and not self.is_digest and is_finding_id(first)
+        return f"{self.page}#{first}" if placed else self.page
 
 
 class Channel(Protocol):

@@ -42,7 +42,7 @@ def render(alert: Alert) -> str:
     told = [f"{one.severity.upper():<8} {one.rule}: {one.line}" for one in said.listed[:MAX_ITEMS]]
     lines += _part(said.heading, told, len(said.listed), "finding")
     lines += _part("How to mend it", mend.lines, mend.count, "command")
-    lines += [said.next, ", ".join(said.reading)]
+    lines += filter(None, (said.next, ", ".join(said.reading)))
     if alert.link:
         lines.append(shown(alert.link, _LINK))
     indented = "".join(f"  {line}\n" for line in lines)

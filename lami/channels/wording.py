@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from lami.channels.channel import Alert
 from lami.channels.text import copyable, shown
 from lami.core import remedy
-from lami.core.model import SEVERITIES, Actor, Cause, Finding, Severity
+from lami.core.model import SEVERITIES, TEST, Actor, Cause, Finding, Severity
 
 _NAME, _LINE, _VALUE, _COMMAND = 80, 300, 400, 2_000
 """The longest text of each kind, in characters."""
@@ -177,13 +177,18 @@ def commands(alert: Alert) -> Commands:
 
 
 def accepting(finding: Finding) -> str:
-    """What to do about a finding that is as it should be."""
+    """What to do about a finding that is as it should be; empty where it is open no longer."""
+    if finding.rule == TEST:
+        return "There is nothing to mend and nothing to accept."
+    if finding.status != "open":
+        return ""
     return f'Meant to be so?  lami accept {shown(finding.id, _NAME)} --reason "…"'
 
 
 def reading_on(finding: Finding) -> tuple[str, ...]:
     """Where to read on: the finding's id, its runbook and its ATT&CK techniques."""
-    return (shown(finding.id, _NAME), f"runbook {finding.runbook}", *(f"ATT&CK {t}" for t in finding.attack))
+    runbook = (f"runbook {finding.runbook}",) if finding.runbook else ()
+    return (shown(finding.id, _NAME), *runbook, *(f"ATT&CK {t}" for t in finding.attack))
 
 
 def more(count: int, what: str) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from lami.cli.opening import opened, operator
+from lami.cli.exits import leave
+from lami.cli.opening import nothing_held, opened, operator
 from lami.cli.output import Columns, Item, Output, output_options
 from lami.cli.reports import show_report
 from lami.queries import Expected
@@ -38,6 +39,9 @@ def baseline() -> None:
 def take(out: Output, replace: bool, reason: str) -> None:
     """Make what stands now in Azure expected, for every subject that lami does not hold yet.
 
+    Exits 4 where some subscription could not be listed in full, 3 where none could. What stands in the others
+    is expected all the same.
+
     \b
     Example: after a planned move of everything
       lami baseline take --replace --reason "moved to new identities, CHG-1234"
@@ -47,7 +51,8 @@ def take(out: Output, replace: bool, reason: str) -> None:
     with opened() as lami, out.voice.progress() as listen:
         begin(lami)
         report = take_baseline(lami, operator(), reason.strip(), listen)
-    show_report(out, report)
+        watched = lami.settings.subscriptions
+    leave(show_report(out, report, watched))
 
 
 @baseline.command()
@@ -61,9 +66,10 @@ def show(out: Output) -> None:
     """
     with opened() as lami:
         found = [_item(one) for one in lami.queries.baseline(sorted(lami.settings.subscriptions))]
+        settings = lami.settings
     out.show(found, _COLUMNS)
     if not found:
-        out.voice.say("lami holds nothing yet: `lami baseline take` makes what stands expected.")
+        out.voice.say(nothing_held(settings))
 
 
 def _item(expected: Expected) -> Item:

@@ -10,7 +10,7 @@ import click
 
 from lami.arm.azure import HOLDERS
 from lami.channels.text import copyable
-from lami.cli.exits import DRIFT, FAILED, PARTIAL, FailOn, fail_on
+from lami.cli.exits import DRIFT, FAILED, PARTIAL, FailOn, fail_on, leave
 from lami.cli.opening import opened_to_read
 from lami.cli.output import Columns, Item, Output, output_options
 from lami.cli.voice import Voice
@@ -77,9 +77,7 @@ def check(out: Output, holder: str, wait: timedelta, fail_on: FailOn) -> None:
         needs = _waited(lami, id, wait, fail_on, out.voice)
     out.show([_item(need) for need in needs], _COLUMNS)
     _summary(needs, out.voice)
-    code = _code(needs, fail_on)
-    if code:
-        click.get_current_context().exit(code)
+    leave(_code(needs, fail_on))
 
 
 def _resolved(lami: Lami, holder: str) -> ResourceId:

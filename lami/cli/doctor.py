@@ -10,7 +10,7 @@ from typing import Literal
 import click
 
 from lami.blindspots import BLIND_SPOTS, WITHOUT_GRAPH
-from lami.cli.exits import FAILED, PARTIAL
+from lami.cli.exits import FAILED, PARTIAL, leave
 from lami.cli.opening import opened, store_in_words
 from lami.cli.output import Columns, Output, output_options
 from lami.cli.propose import COLUMNS, item, toml
@@ -101,9 +101,7 @@ def _check(out: Output) -> None:
         spots = [one for one in BLIND_SPOTS if one is not WITHOUT_GRAPH or lami.directory is None]
         checks += [Check(spot.name, "blind", spot.why, spot.what_to_do) for spot in spots]
     out.show([_item(check) for check in checks], _COLUMNS)
-    code = _code(store, list(azure.values()), graph)
-    if code:
-        click.get_current_context().exit(code)
+    leave(_code(store, list(azure.values()), graph))
 
 
 def _code(store: Check, azure: Sequence[Check], graph: Check) -> int:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import click
 
 from lami.channels import console
 from lami.channels.channel import Alert
 from lami.channels.text import shown
 from lami.cli.exits import DRIFT, FailOn, drifted, fail_on
-from lami.cli.opening import opened
+from lami.cli.opening import answers_nothing, opened
 from lami.cli.output import Columns, Output, output_options
 from lami.core.model import SEVERITIES, Finding
 from lami.core.policy import RULES
@@ -26,7 +28,7 @@ _COLUMNS: Columns = {
     "OPENED": "openedAt",
     "TITLE": "title",
 }
-_LINE = 1_000
+_LINE, _SHOWN = 1_000, 80
 
 
 @click.group()
@@ -80,9 +82,10 @@ def list_(
     wanted = () if "all" in statuses else statuses
     with opened() as lami:
         found = lami.queries.findings(FindingQuery(wanted, rules, severities, subject))
+        said = "" if found else answers_nothing(lami, "No finding answers.")
     out.show([finding_json(one) for one in found], _COLUMNS)
-    if not found:
-        out.voice.say("No finding answers.")
+    if said:
+        out.voice.say(said)
     if drifted(found, fail_on):
         click.get_current_context().exit(DRIFT)
 
@@ -101,22 +104,26 @@ def show(out: Output, id: str) -> None:
         found = lami.queries.finding(id)
         link = lami.settings.public_url
     if found is None:
-        raise Permanent(f"there is no finding {id}; see `lami findings list --status all`")
+        raise Permanent(f"there is no finding {id[:_SHOWN]}; see `lami findings list --status all`")
     out.tell(finding_json(found), _COLUMNS, _text(found, link))
 
 
 def _text(finding: Finding, link: str) -> str:
     """The finding as the console channel tells it, after what has become of it since."""
-    lines = [f"{finding.status} since {time_json(finding.opened_at)}"]
-    if finding.resolved_at is not None:
-        lines = [
-            f"{finding.status}; open from {time_json(finding.opened_at)} to {time_json(finding.resolved_at)}"
-        ]
-    if finding.accepted is not None:
-        end = f" until {time_json(finding.accepted.until)}" if finding.accepted.until else ""
-        lines.append(f"accepted by {finding.accepted.by}{end}: {finding.accepted.reason}")
-    if finding.suppressed is not None:
-        one = finding.suppressed
-        lines.append(f"excepted until {time_json(one.until)}: {one.reason} ({one.owner})")
+    became = "; ".join(shown(part, _LINE) for part in _became(finding))
     alert = Alert(finding.id, finding.thread, (finding,), link)
-    return "\n".join([*(shown(line, _LINE) for line in lines), console.render(alert).rstrip()])
+    return f"{became}\n{console.render(alert).rstrip()}"
+
+
+def _became(finding: Finding) -> Iterator[str]:
+    """When it opened, and whichever followed: an acceptance, an exception, its end."""
+    yield f"opened {time_json(finding.opened_at)}"
+    if finding.accepted is not None:
+        one = finding.accepted
+        end = f" until {time_json(one.until)}" if one.until else ""
+        yield f"accepted {time_json(one.at)} by {one.by}{end}: {one.reason}"
+    elif finding.resolved_at is not None:
+        yield f"resolved {time_json(finding.resolved_at)}"
+    if finding.suppressed is not None:
+        by = finding.suppressed
+        yield f"excepted by {by.owner} until {time_json(by.until)}: {by.reason}"

@@ -12,7 +12,7 @@ from lami.channels.channel import Alert
 from lami.channels.console import Console
 from lami.cli.opening import operator
 from lami.cli.output import Columns, Output, output_options
-from lami.core.model import Cause, Finding, FindingSubject
+from lami.core.model import TEST, Cause, Finding, FindingSubject
 from lami.errors import Permanent
 from lami.settings import read
 from lami.wiring import make_channels, make_credential, now
@@ -65,7 +65,7 @@ def _alert(link: str) -> Alert:
     cause = Cause(name, "lami/notify/test", at, actor=operator())
     finding = Finding(
         id=f"f-{name}",
-        rule="test",
+        rule=TEST,
         severity="info",
         status="open",
         subject=FindingSubject("lami", "lami", "lami"),
@@ -76,6 +76,6 @@ def _alert(link: str) -> Alert:
         telling="",
         thread=name,
         revision=1,
-        notes=("This is a test of the channel. There is nothing to mend and nothing to accept.",),
+        notes=("This is a test of the channel.",),
     )
     return Alert(f"a-{name}", name, (finding,), link)

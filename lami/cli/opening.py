@@ -41,6 +41,21 @@ def operator() -> Actor:
     return Actor("user", name, name)
 
 
+def answers_nothing(lami: Lami, what: str) -> str:
+    """That nothing answers; and where nothing is held, that it says nothing of how things are."""
+    return (
+        f"{what} {nothing_held(lami.settings)}"
+        if lami.queries.holds_nothing(lami.settings.subscriptions)
+        else what
+    )
+
+
+def nothing_held(settings: Settings) -> str:
+    """That a store is empty, which one it is, and what fills it."""
+    store = store_in_words(settings)
+    return f"lami holds nothing yet in {store}: `lami baseline take` makes what stands expected."
+
+
 def store_in_words(settings: Settings) -> str:
     """Where the baseline is kept, without what is secret of it."""
     if settings.sqlite_path:

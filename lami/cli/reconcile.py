@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import click
 
-from lami.cli.exits import DRIFT, FailOn, drifted, fail_on
+from lami.cli.exits import DRIFT, FailOn, drifted, fail_on, leave
 from lami.cli.opening import opened
 from lami.cli.output import Output, output_options
 from lami.cli.reports import show_report
 from lami.queries import FindingQuery
 from lami.schedule import begin, reconcile_now
+
+_UNREAD = ("unreadable", "directory")
+"""The gaps that exit 4 stands for: they come of the run that could not read, and would make each a 1."""
 
 
 @click.command()
@@ -19,8 +22,10 @@ def reconcile(out: Output, fail_on: FailOn) -> None:
     """Compare every watched subscription with what lami last saw, and handle what differs.
 
     Finds what no event tells: grants above the subscriptions, lost events. A subscription that cannot be
-    listed in full is left alone (exit 4). Exits 1 where a finding as grave as --fail-on is open afterwards,
-    whichever run opened it.
+    listed in full is left alone.
+
+    Exits 3 where none could be listed in full; 1 where a finding as grave as --fail-on is open afterwards,
+    whichever run opened it; 4 where nothing is but the gap that something could not be read.
 
     \b
     Example:
@@ -33,6 +38,7 @@ def reconcile(out: Output, fail_on: FailOn) -> None:
             begin(lami)
             report = reconcile_now(lami, listen)
         still_open = lami.queries.findings(FindingQuery(statuses=("open",)))
-    show_report(out, report)
-    if drifted(still_open, fail_on):
-        click.get_current_context().exit(DRIFT)
+        watched = lami.settings.subscriptions
+    code = show_report(out, report, watched)
+    drift = [one for one in still_open if not (code and one.detail.get("gap") in _UNREAD)]
+    leave(code, DRIFT if drifted(drift, fail_on) else 0)

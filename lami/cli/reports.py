@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import click
+from collections.abc import Collection
 
-from lami.cli.exits import PARTIAL
+from lami.cli.exits import FAILED, PARTIAL
 from lami.cli.output import Columns, Output
 from lami.runs import Report
 
@@ -18,8 +18,8 @@ _COLUMNS: Columns = {
 }
 
 
-def show_report(out: Output, report: Report) -> None:
-    """Print the report; exit 4 where it is partial."""
+def show_report(out: Output, report: Report, watched: Collection[str]) -> int:
+    """Print the report; answer its exit code: 4 where it is partial, 3 where no subscription was listed."""
     unread = [{"subscription": id, "reason": why} for id, why in sorted(report.unread.items())]
     failed = [{"subject": id, "reason": why} for id, why in sorted(report.failed.items())]
     item = {
@@ -31,12 +31,16 @@ def show_report(out: Output, report: Report) -> None:
         "directory": report.directory,
     }
     out.show([item], _COLUMNS)
-    if report.unread:
-        names = ", ".join(sorted(report.unread))
+    nothing = report.unread.keys() >= set(watched)
+    names = ", ".join(sorted(report.unread))
+    if nothing:
+        out.voice.say(f"No subscription could be listed in full: {names}. `lami doctor` says why.")
+    elif report.unread:
         out.voice.say(f"Partial: nothing was concluded about what could not be listed in full: {names}.")
     if report.failed:
         out.voice.say(f"Partial: {len(report.failed)} could not be handled; run it again.")
     if report.directory:
         out.voice.say(f"Partial: nothing was concluded about who is gone from Entra ID: {report.directory}")
-    if report.partial:
-        click.get_current_context().exit(PARTIAL)
+    if nothing:
+        return FAILED
+    return PARTIAL if report.partial else 0

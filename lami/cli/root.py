@@ -89,6 +89,7 @@ def lami() -> None:
     Settings are environment variables (LAMI_...): see docs/reference.md.
     Exit codes: 0 fine, 1 drift or a timeline that does not hold, 2 wrong usage
     or settings, 3 Azure or the store failed, 4 partial: some scope could not be read.
+    Of several, 3 goes before 1, and 1 before 4.
 
     \b
     Example: see the whole of it on this machine, without Azure

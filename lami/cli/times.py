@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time
+from collections.abc import Callable
+from datetime import UTC, datetime
 
 import click
 
+from lami.core.moments import first_moment, last_moment
 from lami.core.policy import duration
-
-_DATE = len("2026-11-24")
 
 
 def since(ctx: click.Context, param: click.Parameter, text: str | None) -> datetime | None:
     """The time that a text names, in UTC; a date alone begins then."""
-    return _moment(text, time.min)
+    return None if text is None else _read(text, first_moment)
 
 
 def until(ctx: click.Context, param: click.Parameter, text: str | None) -> datetime | None:
     """The time that a text names, in UTC; a date alone includes its day, as `until` of the policy does."""
-    return _moment(text, time.max)
+    return None if text is None else _read(text, last_moment)
 
 
-def _moment(text: str | None, of_day: time) -> datetime | None:
-    if text is None:
-        return None
+def _read(text: str, moment: Callable[[str], datetime]) -> datetime:
     try:
-        if len(text) == _DATE:
-            return datetime.combine(date.fromisoformat(text), of_day, UTC)
-        if "-" not in text:
-            return datetime.now(UTC) - duration(text)
-        at = datetime.fromisoformat(text)
-        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        wanted = "a date (2026-11-24), a time (2026-11-24T08:00:00Z) or how long ago (7d)"
-        raise click.BadParameter(f"{text!r} is not {wanted}") from None
+        return datetime.now(UTC) - duration(text)
+    except ValueError:
+        pass
+    try:
+        return moment(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} {error}; how long ago is written 7d") from None

@@ -24,7 +24,7 @@ def verify(out: Output) -> None:
 
     \b
     Example: a nightly check
-      lami verify -q || echo "the timeline was tampered with"
+      lami verify -q; [ $? -eq 1 ] && echo "the timeline was tampered with"
     """
     with opened() as lami, out.voice.progress() as listen:
         audit = lami.queries.audit(listen)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -12,6 +13,8 @@ from msgspec.structs import replace
 from lami.core.ids import digest
 from lami.core.model import Acceptance, Book, Finding, Found, Status, Subject, SubjectKind, Suppression
 from lami.core.policy import Policy, PolicyException
+
+_ID = re.compile(r"f-[0-9a-f]{16}")
 
 
 class Detector(Protocol):
@@ -60,6 +63,11 @@ class Settled(Struct, frozen=True):
 def finding_id(subject: Subject, found: Found) -> str:
     """The finding's id: the same drift has the same id, in whichever order it was learnt."""
     return f"f-{digest(found.rule, subject.kind, subject.key, found.key, length=16)}"
+
+
+def is_finding_id(text: str) -> bool:
+    """Whether a text may be the id of a finding: anything else was never made by `finding_id`."""
+    return _ID.fullmatch(text) is not None
 
 
 def settle(

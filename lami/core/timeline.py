@@ -7,8 +7,9 @@ slipped in afterwards breaks the chain from there on.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from msgspec import Struct
 from msgspec.json import Encoder
@@ -16,8 +17,15 @@ from msgspec.structs import replace
 
 from lami.core.model import Entry, EntryKind, Subject
 
+AHEAD = timedelta(minutes=1)
+"""How far past its own clock who asks for the newest should ask: another worker's may be a little ahead."""
+USUAL_SPAN = timedelta(days=7)
+"""How far back a question goes where nobody says from when."""
 GENESIS = ""
 """What the first entry of a subject names as the hash before it."""
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_SHORT = re.compile(r"[0-9a-f]{8}")
+"""What titles have of a GUID."""
 _canonical = Encoder(order="sorted").encode
 
 
@@ -61,10 +69,29 @@ def broken(entries: Sequence[Entry], head: str, count: int) -> str:
     return ""
 
 
-class Query(Struct, frozen=True):
-    """A question to the timeline. Text is compared without regard to case; empty means any.
+def scope_asked(text: str) -> str:
+    """The scope to ask for, as it was given; raises ValueError where no entry could be about it."""
+    if text and not text.startswith("/"):
+        raise ValueError("is the id of a scope, which begins with /: /subscriptions/ID/resourceGroups/NAME")
+    return text
 
+
+def principal_asked(text: str) -> str:
+    """The principal to ask for, as it was given; raises ValueError where no entry could be about it."""
+    if text and not any(shape.fullmatch(text.lower()) for shape in (_GUID, _SHORT)):
+        raise ValueError(
+            "is a principal's object id, a GUID, or the first 8 digits of it that titles have;"
+            " `lami baseline show -o json` has the ids by name"
+        )
+    return text
+
+
+class Query(Struct, frozen=True):
+    """A question to the timeline. Empty means any.
+
+    Text is compared without regard to case, or to a slash at the end: an id is copied with it or without.
     `since` is included, `until` is not. `scope` matches entries about that scope or below it.
+    `principal` may be the first eight digits of an id: it matches every principal whose id begins so.
     """
 
     since: datetime
@@ -88,15 +115,19 @@ class Query(Struct, frozen=True):
         )
 
     def _resource(self, entry: Entry) -> bool:
-        wanted = self.resource.lower()
-        return wanted in ("", entry.subject.id.lower(), entry.subject.name.lower())
+        wanted = self.resource.lower().rstrip("/")
+        return not self.resource or wanted in (entry.subject.id.lower(), entry.subject.name.lower())
 
     def _principal(self, entry: Entry) -> bool:
+        if not self.principal:
+            return True
         wanted = self.principal.lower()
         named = {entry.subject.id.lower()}
         for values in (entry.before, entry.after):
             named |= {values.get("principalId", "").lower(), values.get("previousPrincipalId", "").lower()}
-        return not wanted or wanted in named
+        if _SHORT.fullmatch(wanted):
+            return any(one.startswith(f"{wanted}-") for one in named)
+        return wanted in named
 
     def _actor(self, entry: Entry) -> bool:
         actor, wanted = entry.cause.actor, self.actor.lower()
@@ -104,5 +135,5 @@ class Query(Struct, frozen=True):
 
     def _scope(self, entry: Entry) -> bool:
         wanted = self.scope.lower().rstrip("/")
-        scopes = [values.get("scope", "").lower() for values in (entry.before, entry.after)]
-        return not wanted or any(s == wanted or s.startswith(wanted + "/") for s in scopes)
+        scopes = [values["scope"].lower() for values in (entry.before, entry.after) if values.get("scope")]
+        return not self.scope or any(s == wanted or s.startswith(wanted + "/") for s in scopes)

@@ -12,6 +12,7 @@ from itertools import groupby
 
 from msgspec import Struct
 
+from lami.core.findings import is_finding_id
 from lami.core.ids import ResourceId, digest
 from lami.core.model import Entry, Finding, Subject
 from lami.store import rows
@@ -155,7 +156,9 @@ class Index:
             return
 
     def finding(self, id: str) -> IndexedFinding | None:
-        """A finding by its id, whatever its status."""
+        """A finding by its id, whatever its status; None also for what can be no id, and perhaps no key."""
+        if not is_finding_id(id):
+            return None
         row = self._table.get(_findings(id), id)
         return rows.unpack(row.values, IndexedFinding) if row else None
 

@@ -12,26 +12,24 @@ from flask import Blueprint, Response, jsonify, request
 from msgspec.structs import replace
 
 from lami.core.model import SEVERITIES, Entry, EntryKind, Finding, Status
+from lami.core.moments import last_moment
 from lami.core.policy import RULES
 from lami.core.shapes import entry_json, finding_json, time_json
+from lami.core.timeline import AHEAD, USUAL_SPAN, principal_asked, scope_asked
 from lami.core.timeline import Query as TimelineQuery
 from lami.queries import FindingQuery, Queries, recency
 from lami.web.auth import admit
 from lami.web.health import health_json
 from lami.web.paging import LIMIT, MOST, Query, key_of, listed, token_of
-from lami.web.parameters import Parameters, parse_time
+from lami.web.parameters import Parameters
 from lami.web.problems import Fault, Problem
 from lami.wiring import Lami
 
 STATUSES: tuple[Status, ...] = get_args(Status)
 KINDS: tuple[EntryKind, ...] = get_args(EntryKind)
-USUAL_SPAN = timedelta(days=7)
-"""How far back the timeline goes where nobody asks for a time."""
 LONGEST_SPAN = timedelta(days=400)
 """How many days one question may span: each of them is read by itself, unless a resource's id is given."""
 LONGEST_REASON = 1000
-_AHEAD = timedelta(minutes=1)
-"""Another worker's clock may be a little ahead, and what it wrote is shown too."""
 _TICK = timedelta(microseconds=1)
 
 Key = TypeVar("Key")
@@ -76,8 +74,8 @@ def _findings(lami: Lami) -> Response:
         rules=given.some_of("rule", RULES),
         severities=given.some_of("severity", SEVERITIES),
         subject=given.text("subject"),
-        since=given.time("from"),
-        until=given.time("to"),
+        since=given.since("from"),
+        until=given.until("to"),
     )
     limit, token = given.number("limit", LIMIT, 1, MOST), given.text("token")
     asked: Query = [
@@ -127,7 +125,7 @@ def _acceptance(now: datetime) -> tuple[str, datetime | None]:
     until: datetime | None = None
     if text is not None:
         try:
-            until = parse_time(text if isinstance(text, str) else "")
+            until = last_moment(text if isinstance(text, str) else "")
             if until <= now:
                 faults.append(Fault("until", "lies in the future"))
         except ValueError as error:
@@ -150,20 +148,21 @@ def _finding(lami: Lami, id: str) -> Finding:
 
 def _timeline(lami: Lami) -> Response:
     given = Parameters(request.args)
-    now = lami.clock()
-    until = min(given.time("to") or now + _AHEAD, now + _AHEAD)
+    ahead = lami.clock() + AHEAD
+    until = given.until("to") or ahead
     query = TimelineQuery(
-        since=given.time("from") or until - USUAL_SPAN,
+        since=given.since("from") or min(until, ahead) - USUAL_SPAN,
         until=until,
         resource=given.text("resource"),
-        principal=given.text("principal"),
+        principal=given.asked("principal", principal_asked),
         actor=given.text("actor"),
-        scope=given.text("scope"),
+        scope=given.asked("scope", scope_asked),
         kind=given.one_of("kind", KINDS),
         limit=given.number("limit", LIMIT, 1, MOST),
     )
     token = given.text("token")
-    # The span is said in full, so that the next page is of the same one however much later it is asked for.
+    # The question is as asked, and its span is said in full: the next page is of the same one, however much
+    # later it is asked for, and whatever the clock says of the instance that is asked.
     asked = _named(
         ("resource", query.resource),
         ("principal", query.principal),
@@ -174,11 +173,13 @@ def _timeline(lami: Lami) -> Response:
         ("to", query.until),
     )
     _in_order(given, query.since, query.until)
-    if query.until - query.since > LONGEST_SPAN and not query.resource.startswith("/"):
-        given.fault("from", f"to `to` are at most {LONGEST_SPAN.days} days, but for a resource by its id")
     after = _after(given, token, asked, tuple[datetime, str])
     if after is not None and not _within(after[0], query):
         given.fault("token", "is no token that lami gave out")
+        after = None
+    query = _as_far_as_written(query, after, ahead)
+    if query.until - query.since > LONGEST_SPAN and not query.resource.startswith("/"):
+        given.fault("from", f"to `to` are at most {LONGEST_SPAN.days} days, but for a resource by its id")
     given.check()
     found = entries_after(lami.queries, query, after)
     page = found[: query.limit]
@@ -190,13 +191,21 @@ def _within(time: datetime, query: TimelineQuery) -> bool:
     return time.tzinfo is not None and query.since <= time < query.until
 
 
+def _as_far_as_written(
+    query: TimelineQuery, after: tuple[datetime, str] | None, ahead: datetime
+) -> TimelineQuery:
+    """The question without what lies ahead of the clock, where nothing is written and each day costs reads.
+
+    Where a page before it ended, its last entry says how far, since that may lie ahead of this clock.
+    """
+    return replace(query, until=min(query.until, ahead if after is None else after[0] + _TICK))
+
+
 def entries_after(queries: Queries, query: TimelineQuery, after: tuple[datetime, str] | None) -> list[Entry]:
     """The entries that answer and lie after a place, newest first: one more than `limit` if there are more.
 
     Entries of one commit have one time, so those shown already are read once more, and left out.
     """
-    if after is not None:
-        query = replace(query, until=min(query.until, after[0] + _TICK))
     left = (entry for entry in queries.entries(query) if after is None or (entry.at, entry.id) < after)
     return list(islice(left, query.limit + 1))
 

@@ -110,6 +110,7 @@ def _some(what: Json) -> Json:
 
 _TEXT: Json = {"type": "string"}
 _TIME: Json = {"type": "string", "format": "date-time"}
+_MOMENT: Json = {"type": "string", "anyOf": [{"format": "date-time"}, {"format": "date"}]}
 _NUMBER: Json = {"type": "integer", "minimum": 0}
 _MAP: Json = {"type": "object", "additionalProperties": _TEXT}
 _ERRORS = {
@@ -128,8 +129,8 @@ _PAGE = [
     _query("token", _TEXT, "Where the last page ended; comes in `nextLink`"),
 ]
 _ID = {"name": "id", "in": "path", "required": True, "schema": _TEXT}
-_FROM = _query("from", _TIME, "From this time on (a date stands for its first moment in UTC)")
-_TO = _query("to", _TIME, "Before this time")
+_FROM = _query("from", _MOMENT, "From this time on (a date stands for its first moment in UTC)")
+_TO = _query("to", _MOMENT, "Before this time (a date is included: it stands for its last moment in UTC)")
 
 _PATHS: Json = {
     "/": {
@@ -196,9 +197,11 @@ _PATHS: Json = {
             "summary": "The timeline, newest first; the last 7 days if no time is given",
             "parameters": [
                 _query("resource", _TEXT, "A resource's id or a subject's name"),
-                _query("principal", _TEXT, "A principal's id"),
+                _query("principal", _TEXT, "A principal's id (a GUID), or its first 8 digits"),
                 _query("actor", _TEXT, "Who did it: id or name"),
-                _query("scope", _TEXT, "What was granted at this scope or below it"),
+                _query(
+                    "scope", _TEXT, "What was granted at this scope or below it: an id, which begins with /"
+                ),
                 _query("kind", _words(*KINDS), "Entries of this kind"),
                 _FROM,
                 _TO,
@@ -313,7 +316,7 @@ _SCHEMAS: Json = {
         "type": "object",
         "properties": {
             "reason": {"type": "string", "minLength": 1, "maxLength": LONGEST_REASON},
-            "until": _nullable(_TIME),
+            "until": _nullable(_MOMENT),
         },
         "required": ["reason"],
         "additionalProperties": False,

@@ -19,7 +19,7 @@ from lami.channels.channel import Alert
 from lami.channels.text import shown
 from lami.core.model import SEVERITIES, Cause, Entry, EntryKind, Finding, Severity, Status
 from lami.core.policy import RULES
-from lami.core.timeline import Query
+from lami.core.timeline import AHEAD, Query
 from lami.queries import FindingQuery
 from lami.web.api import STATUSES
 from lami.web.health import Checkup, check_up
@@ -179,7 +179,7 @@ def _findings(lami: Lami, wanted: Filter) -> list[Finding]:
 
 def _entries(lami: Lami, wanted: Filter) -> tuple[list[Entry], bool]:
     """The entries to show, newest first, and whether there are more."""
-    until = lami.clock() + timedelta(minutes=1)
+    until = lami.clock() + AHEAD
     read = lami.queries.timeline(Query(until - timedelta(days=wanted.days), until, limit=_READ))
     found = [e for e in read if wanted.wants(e.text, e.subject.name, e.subject.id, e.cause.actor.name)]
     return found[:LINES], len(found) > LINES or len(read) == _READ

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import datetime
 from typing import TypeVar
 
 from werkzeug.datastructures import MultiDict
 
+from lami.core.moments import first_moment, last_moment
 from lami.web.problems import Fault, Problem
 
 T = TypeVar("T")
 _LONGEST = 2048
-_TIME = re.compile(r"\d{4}-\d\d-\d\d([Tt]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d))?", re.ASCII)
-_YEARS = range(2000, 3000)
 
 
 class Parameters:
@@ -41,6 +41,15 @@ class Parameters:
             return ""
         return values[0] if values else ""
 
+    def asked(self, name: str, read: Callable[[str], str]) -> str:
+        """A text that `read` takes, which raises ValueError where it could match nothing."""
+        text = self.text(name)
+        try:
+            return read(text)
+        except ValueError as error:
+            self.fault(name, str(error))
+            return ""
+
     def one_of(self, name: str, options: tuple[T, ...]) -> T | None:
         """One of some words; None where it is not given."""
         return self._option(name, self.text(name), options)
@@ -50,16 +59,13 @@ class Parameters:
         found = [self._option(name, value, options) for value in self._values(name)]
         return tuple(option for option in found if option is not None)
 
-    def time(self, name: str) -> datetime | None:
+    def since(self, name: str) -> datetime | None:
         """A time (RFC 3339), or a date for its first moment in UTC; None where it is not given."""
-        text = self.text(name)
-        if not text:
-            return None
-        try:
-            return parse_time(text)
-        except ValueError as error:
-            self.fault(name, str(error))
-            return None
+        return self._time(name, first_moment)
+
+    def until(self, name: str) -> datetime | None:
+        """A time (RFC 3339), or a date for its last moment in UTC; None where it is not given."""
+        return self._time(name, last_moment)
 
     def number(self, name: str, default: int, lowest: int, highest: int) -> int:
         """A whole number within bounds."""
@@ -86,27 +92,20 @@ class Parameters:
         self._known.append(name)
         return [value.strip() for value in self._given.getlist(name) if value.strip()]
 
+    def _time(self, name: str, moment: Callable[[str], datetime]) -> datetime | None:
+        text = self.text(name)
+        if not text:
+            return None
+        try:
+            return moment(text)
+        except ValueError as error:
+            self.fault(name, f"{error}; a + in it is written %2B")
+            return None
+
     def _option(self, name: str, text: str, options: tuple[T, ...]) -> T | None:
         for option in options:
             if option == text:
                 return option
         if text:
             self.fault(name, f"is one of {', '.join(map(str, options))}")
-        return None
-
-
-def parse_time(text: str) -> datetime:
-    """A time (RFC 3339), or a date for its first moment, in UTC; raises ValueError with the reason."""
-    time = _read(text) if _TIME.fullmatch(text) else None
-    if time is None:
-        raise ValueError("is a time such as 2026-11-24T08:00:00Z, or a date (a + in it is written %2B)")
-    if time.year not in _YEARS:
-        raise ValueError(f"lies outside the years {_YEARS[0]} to {_YEARS[-1]}")
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-
-
-def _read(text: str) -> datetime | None:
-    try:
-        return datetime.fromisoformat(text.upper())
-    except ValueError:
         return None

@@ -56,6 +56,15 @@ def _texts(node: object) -> Iterator[str]:
             yield from _texts(one)
 
 
+def test_it_leads_to_the_page_and_not_to_one_of_its_findings() -> None:
+    """An alert of one story leads to its finding."""
+    finding = replace(samples.BROAD, id="f-0123456789abcdef")
+    many = Alert("a", "a", (finding, samples.CHURN), samples.LINK, 2)
+    assert many.link == samples.LINK
+    assert replace(many, stories=1).link == f"{samples.LINK}#f-0123456789abcdef"
+    assert replace(many, stories=1, page="").link == ""
+
+
 def test_it_counts_truly_and_says_who_did_most_of_it(told: str) -> None:
     """How many findings of how many changes, of which rule and severity, and by whom."""
     for said in (

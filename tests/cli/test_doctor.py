@@ -111,6 +111,27 @@ def test_notify_marks_its_alert(cli: Cli, azure: Sandbox) -> None:
     assert not (cli.folder / "lami.db").exists()
 
 
+def test_notify_sends_nobody_after_what_is_not_there(cli: Cli, azure: Sandbox) -> None:
+    """A test names no command that would fail, no runbook that does not exist, and no place on the page."""
+    settings = {
+        "LAMI_SMTP_URL": azure.mail_url,
+        "LAMI_EMAIL_FROM": "lami@contoso.example",
+        "LAMI_EMAIL_TO": "robin@contoso.example",
+        "LAMI_PUBLIC_URL": "https://lami.example",
+    }
+    told = [cli("notify", "test", "console", **settings).stderr]
+    for channel in ("teams", "email"):
+        assert cli("notify", "test", channel, **settings).exit_code == 0
+    told += [json.dumps(card.body) for card in azure.teams.cards]
+    told += [message.raw for message in azure.mail.messages]
+    assert len(told) == 3
+    for text in told:
+        assert "nothing to accept" in " ".join(text.split())
+        assert "https://lami.example" in text
+        for misleading in ("lami accept", "docs/runbooks", "#f-"):
+            assert misleading not in text
+
+
 def test_notify_by_mail(cli: Cli, azure: Sandbox) -> None:
     """A mail arrives with the test in its subject."""
     mail = {

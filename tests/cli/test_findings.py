@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
+import subprocess
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
@@ -47,6 +48,24 @@ def test_filters(story: Cli) -> None:
     assert "identity-churn" in _rules(story, "--subject", "Claims-Intake")
     assert _rules(story, "--subject", "somebody-else") == []
     assert _rules(story, "--status", "accepted") == []
+
+
+def test_a_store_that_holds_nothing_is_said(cli: Cli) -> None:
+    """A mistyped store is an empty one: that no finding answers must not read as if all were well."""
+    for command in (("findings", "list"), ("timeline",)):
+        result = cli(*command)
+        assert result.exit_code == 0
+        assert "lami holds nothing yet" in result.stderr, command
+        assert "lami baseline take" in result.stderr
+    assert "lami holds nothing" not in cli("findings", "list", "-q").stderr
+
+
+def test_a_store_that_holds_something_is_not(story: Cli) -> None:
+    """Where no finding answers, none does."""
+    for command in (("findings", "list", "--severity", "low"), ("timeline", "--to", "30d")):
+        result = story(*command)
+        assert "answers" in result.stderr
+        assert "holds nothing" not in result.stderr
 
 
 def test_open_drift_exits_1(story: Cli) -> None:
@@ -92,11 +111,16 @@ def test_apps_of_one_name_are_told_apart(cli: Cli, azure: Sandbox, inbox: Inbox)
     assert dev not in card.texts
 
 
-def test_show_what_is_not_there(story: Cli) -> None:
-    """An unknown id exits 2 and names the command that lists them."""
-    result = story("findings", "show", "f-none")
-    assert result.exit_code == 2
-    assert "lami findings list" in result.stderr
+@pytest.mark.parametrize("id", ["f-none", "#x", "a?b", "~{}", "{}\n", "x" * 3_000])
+def test_what_is_not_there(story: Cli, id: str) -> None:
+    """An unknown id, and what can be none, exits 2 and names the command that lists them."""
+    (grant,) = story.value("findings", "list", "--rule", "broad-grant")
+    id = id.replace("{}", str(grant["id"]))
+    for command in (["findings", "show", id], ["accept", id, "--reason", "ok"]):
+        result = story(*command)
+        assert result.exit_code == 2
+        assert "there is no finding" in result.stderr
+        assert "lami findings list" in result.stderr
 
 
 def test_accept(story: Cli) -> None:
@@ -123,6 +147,37 @@ def test_accept_until_includes_the_day(story: Cli) -> None:
     assert str(accepted["until"]).startswith(f"{day}T23:59:59")
 
 
+@pytest.mark.parametrize("options", [(), ("--until", "2998-01-31")], ids=["for good", "until"])
+def test_show_says_what_became_of_a_finding(story: Cli, options: tuple[str, ...]) -> None:
+    """When it opened and when it was accepted, by whom, until when and why; and no hint at what is done."""
+    (grant,) = story.value("findings", "list", "--rule", "broad-grant")
+    opened, id = str(grant["openedAt"]), str(grant["id"])
+    (shown, *_) = story("findings", "show", id).stdout.splitlines()
+    assert shown == f"opened {opened}"
+    assert f"lami accept {id}" in story("findings", "show", id).stdout
+    story("accept", id, "--reason", "for the migration", *options)
+    accepted = story.value("findings", "show", id)[0]["accepted"]
+    result = story("findings", "show", id)
+    until = " until 2998-01-31T23:59:59.999999Z" if options else ""
+    by = f"accepted {accepted['at']} by {accepted['by']}{until}: for the migration"
+    assert result.stdout.splitlines()[0] == f"opened {opened}; {by}"
+    assert "lami accept" not in result.stdout
+
+
+def test_show_says_when_a_finding_was_resolved(story: Cli, azure: Sandbox, inbox: Inbox) -> None:
+    """A finding whose drift is gone has both times, and nothing to accept."""
+    (grant,) = story.value("findings", "list", "--rule", "broad-grant")
+    for one in azure.estate.assignments.all():
+        azure.estate.unassign(one.id)
+    assert azure.settled(10)
+    story("replay", "-", input=json.dumps(inbox.events))
+    (resolved,) = story.value("findings", "show", str(grant["id"]))
+    result = story("findings", "show", str(grant["id"]))
+    opened, ended = resolved["openedAt"], resolved["resolvedAt"]
+    assert result.stdout.splitlines()[0] == f"opened {opened}; resolved {ended}"
+    assert "lami accept" not in result.stdout
+
+
 @pytest.mark.parametrize("options", [[], ["--reason", " "], ["--reason", "x", "--until", "2001-01-01"]])
 def test_accept_needs_a_reason_and_a_future(story: Cli, options: list[str]) -> None:
     """Without a reason, or with an end in the past, nothing is accepted."""
@@ -145,7 +200,65 @@ def test_timeline_filters(story: Cli) -> None:
     assert len(story.value("timeline", "--limit", "2")) == 2
     assert story.value("timeline", "--to", "1d") == []
     assert story.value("timeline", "--from", "2020-01-01", "--to", "2020-01-02T00:00:00Z") == []
-    assert story("timeline", "--from", "yesterday").exit_code == 2
+    times = [str(one["at"]) for one in entries]
+    days = ["--from", times[-1][:10], "--to", times[0][:10]]
+    assert story.value("timeline", *days) == entries
+    # The years to come are not walked through.
+    assert story.value("timeline", "--to", "2999-12-31") == entries
+
+
+@pytest.mark.parametrize(
+    "time", ["yesterday", "2026-02-30", "1999-12-31", "3000-01-01", "2026-11-24T08:00:00", "7", "-"]
+)
+@pytest.mark.parametrize("option", ["--from", "--to"])
+def test_what_is_no_time_is_refused(story: Cli, option: str, time: str) -> None:
+    """As the API does, but for an age, with an example of each that it may be."""
+    result = story("timeline", option, time)
+    assert result.exit_code == 2
+    assert repr(time) in result.stderr
+    assert "7d" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "wanted"),
+    [
+        (["--scope", "rg-claims"], "begins with /"),
+        (["--principal", "claims-intake"], "lami baseline show -o json"),
+        (["--from", "2026-01-02", "--to", "2026-01-01"], "--from lies before --to"),
+        (["--from", "1d", "--to", "2d"], "--from lies before --to"),
+    ],
+)
+def test_a_filter_that_can_never_match_is_refused(story: Cli, options: list[str], wanted: str) -> None:
+    """Exit 2 and what would do: that nothing answers must mean that nothing happened."""
+    result = story("timeline", *options)
+    assert result.exit_code == 2
+    assert wanted in " ".join(result.stderr.split())
+
+
+def test_the_short_id_of_a_title_finds_its_principal(story: Cli) -> None:
+    """As lami prints it."""
+    (grant,) = story.value("findings", "list", "--rule", "broad-grant")
+    whole = str(grant["detail"]["principalId"])
+    assert story.value("timeline", "--principal", whole[:8]) == story.value("timeline", "--principal", whole)
+    assert story.value("timeline", "--principal", whole)
+
+
+def test_without_from_the_timeline_is_of_the_week_before_its_end(story: Cli) -> None:
+    """Also where the end lies longer ago than a week."""
+    assert story("timeline", "--to", "30d").exit_code == 0
+
+
+@pytest.mark.parametrize(("code", "cries"), [(0, False), (1, True), (2, False), (3, False)])
+def test_the_example_of_verify_cries_only_where_a_chain_is_broken(cli: Cli, code: int, cries: bool) -> None:
+    """A store that fails, or a setting that is wrong, is no tampering."""
+    (example,) = (line.strip() for line in cli("verify", "--help").stdout.splitlines() if "tampered" in line)
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"lami() {{ return {code}; }}; {example}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == ("the timeline was tampered with\n" if cries else "")
 
 
 def test_verify(story: Cli) -> None:

@@ -25,7 +25,7 @@ def test_denied_subscription_is_left_alone(cli: Cli, azure: Sandbox) -> None:
     azure.estate.recreate(app(HERE, "here"))
     azure.estate.recreate(app(THERE, "there"))
     azure.estate.delete(app(THERE, "open"))
-    result = cli("reconcile", LAMI_SUBSCRIPTIONS=BOTH)
+    result = cli("reconcile", "--fail-on", "never", LAMI_SUBSCRIPTIONS=BOTH)
     assert result.exit_code == 4
     assert THERE in result.stderr
     after = cli.value("findings", "list", "--status", "all", LAMI_SUBSCRIPTIONS=BOTH)
@@ -67,6 +67,35 @@ def test_fail_on(cli: Cli, azure: Sandbox, least: str, code: int) -> None:
     azure.estate.recreate(app(HERE))
     cli("reconcile")
     assert cli("reconcile", "--fail-on", least).exit_code == code
+
+
+def test_open_drift_goes_before_what_could_not_be_read(cli: Cli, azure: Sandbox) -> None:
+    """1, not 4: what is known to be wrong is not mended by what is not known. The gap alone is 4."""
+    azure.estate.put(app(HERE))
+    cli("baseline", "take", LAMI_SUBSCRIPTIONS=BOTH)
+    azure.faults.add(Fault(path=f"/subscriptions/{THERE}*", status=403))
+    assert cli("reconcile", LAMI_SUBSCRIPTIONS=BOTH).exit_code == 4
+    assert [one["rule"] for one in cli.value("findings", "list", LAMI_SUBSCRIPTIONS=BOTH)] == ["lami-gap"]
+    azure.estate.recreate(app(HERE))
+    result = cli("reconcile", LAMI_SUBSCRIPTIONS=BOTH)
+    assert result.exit_code == 1
+    assert THERE in result.stderr
+    assert cli("reconcile", "--fail-on", "critical", LAMI_SUBSCRIPTIONS=BOTH).exit_code == 4
+
+
+@pytest.mark.parametrize("status", [403, 500])
+def test_where_nothing_can_be_read_azure_failed(cli: Cli, azure: Sandbox, status: int) -> None:
+    """3, as of `lami check` and `lami doctor`; also where something is open: this run saw none of it."""
+    azure.estate.put(app(HERE))
+    cli("baseline", "take", LAMI_SUBSCRIPTIONS=BOTH)
+    azure.estate.recreate(app(HERE))
+    assert cli("reconcile", LAMI_SUBSCRIPTIONS=BOTH).exit_code == 1
+    azure.faults.add(Fault(path="/subscriptions/*", status=status))
+    for command in (("reconcile",), ("baseline", "take"), ("doctor",), ("check", app(HERE))):
+        result = cli(*command, LAMI_SUBSCRIPTIONS=BOTH)
+        assert result.exit_code == 3, command
+    for command in (("reconcile",), ("baseline", "take")):
+        assert "lami doctor" in cli(*command, LAMI_SUBSCRIPTIONS=BOTH).stderr
 
 
 def test_without_a_baseline_it_says_so(cli: Cli) -> None:

@@ -119,8 +119,8 @@ def test_store_that_fails_exits_3(cli: Cli, tmp_path: Path) -> None:
     assert "lami doctor" in result.stderr
 
 
-def test_azure_that_fails_is_partial(cli: Cli) -> None:
-    """An Azure that cannot be reached leaves everything unread: exit 4, nothing concluded."""
+def test_azure_that_fails_exits_3(cli: Cli) -> None:
+    """An Azure that cannot be reached leaves everything unread: exit 3, nothing concluded."""
     result = cli("reconcile", LAMI_ARM_ENDPOINT="http://127.0.0.1:9")
-    assert result.exit_code == 4
+    assert result.exit_code == 3
     assert HERE in result.stderr

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from msgspec.structs import asdict, replace
 
 from lami.core.model import Actor, Entry, EntryKind, FindingSubject, Subject
-from lami.core.timeline import GENESIS, Query, broken, entry_id, hashed, stamp
+from lami.core.timeline import GENESIS, Query, broken, entry_id, hashed, principal_asked, scope_asked, stamp
 from lami.store import rows
 from tests.core.builders import HOSTILE, NOW, P1, P2, at, cause, group, workflow
 
@@ -198,6 +198,7 @@ GRANTED = replace(
         ({"resource": "CLAIMS-intake"}, True),
         ({"resource": P1.upper()}, True),
         ({"resource": "claims"}, False),
+        ({"resource": "/"}, False),
         ({"principal": P1.upper()}, True),
         ({"principal": P2}, False),
         ({"actor": "DANA"}, True),
@@ -206,6 +207,7 @@ GRANTED = replace(
         ({"scope": f"{group('rg-a').parent}"}, True),
         ({"scope": f"{group('rg')}"}, False),
         ({"scope": f"{workflow()}"}, False),
+        ({"scope": "/"}, True),
         ({"kind": "observed", "actor": "dana", "principal": P2}, False),
     ],
     ids=str,
@@ -216,12 +218,55 @@ def test_a_question(question: Question, answers: bool) -> None:
     assert query.wants(GRANTED) is answers
 
 
+def test_a_resource_is_found_by_its_id_with_a_slash_at_the_end() -> None:
+    """It is the same resource, however its id was copied."""
+    for slashes in ("", "/", "//"):
+        assert Query(at(0), at(100), resource=f"{workflow()}{slashes}").wants(line(1))
+
+
+def test_the_root_is_the_scope_of_whatever_has_one() -> None:
+    """All scopes are below the root; an entry that is about none has no place there."""
+    assert not Query(at(0), at(100), scope="/").wants(line(1))
+
+
 def test_a_principal_is_found_before_and_after() -> None:
     """An entry about a change of principals answers for both of them."""
     for principal in (P1, P2):
         assert Query(at(0), at(100), principal=principal).wants(line(1))
     shed = replace(line(1), before={}, after={"previousPrincipalId": P2})
     assert Query(at(0), at(100), principal=P2).wants(shed)
+
+
+def test_a_principal_is_found_by_the_short_id_that_titles_have() -> None:
+    """The first eight digits name whoever has them, and no other beginning does."""
+    assert Query(at(0), at(100), principal=P1[:8].upper()).wants(line(1))
+    assert not Query(at(0), at(100), principal="0" * 8).wants(line(1))
+    assert not Query(at(0), at(100), principal=P1[:7]).wants(line(1))
+    assert not Query(at(0), at(100), principal=WHO.id[:8]).wants(line(1))
+
+
+@pytest.mark.parametrize("text", ["", P1, P1.upper(), P1[:8], P1[:8].upper()])
+def test_what_may_be_a_principal_s_id(text: str) -> None:
+    """A GUID, or its first eight digits, in any casing; nothing is any."""
+    assert principal_asked(text) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["abc", P1[:7], P1[:9], P1[:-1], f"{P1}0", f"{{{P1}}}", "claims-intake", *HOSTILE]
+)
+def test_what_no_principal_is_called_is_refused(text: str) -> None:
+    """It would match nothing, and read as if nothing had happened."""
+    with pytest.raises(ValueError, match="GUID"):
+        principal_asked(text)
+
+
+def test_a_scope_begins_with_a_slash() -> None:
+    """Anything else would match nothing."""
+    for text in ("", "/", f"{group('rg-a')}"):
+        assert scope_asked(text) == text
+    for text in ("rg-claims", "subscriptions/x", *HOSTILE):
+        with pytest.raises(ValueError, match="begins with /"):
+            scope_asked(text)
 
 
 def test_the_span_has_its_start_and_not_its_end() -> None:

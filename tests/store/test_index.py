@@ -196,12 +196,40 @@ def test_copies_that_race_leave_the_newest(table: Table) -> None:
 
 def test_findings_of_any_status_are_found(index: Index) -> None:
     """By id and among all; of what was never copied there is none."""
-    resolved = replace(FINDING, id="f-other", status="resolved", resolved_at=NOW)
+    other = f"f-{'0' * 16}"
+    resolved = replace(FINDING, id=other, status="resolved", resolved_at=NOW)
     index.put_finding(FINDING, PRINCIPAL)
     index.put_finding(resolved, Subject("holder", workflow().text))
-    assert {one.finding.id for one in index.findings()} == {FINDING.id, "f-other"}
-    assert index.finding("f-other") == IndexedFinding(resolved, Subject("holder", workflow().text))
-    assert index.finding("f-none") is None
+    assert {one.finding.id for one in index.findings()} == {FINDING.id, other}
+    assert index.finding(other) == IndexedFinding(resolved, Subject("holder", workflow().text))
+    assert index.finding(f"f-{'1' * 16}") is None
+
+
+@pytest.mark.parametrize(
+    "id",
+    [
+        "",
+        "f-",
+        "f-none",
+        "#x",
+        "a?b",
+        "a/b",
+        "a\\b",
+        "\x00",
+        "\ud800",
+        f"f-{'0' * 15}",
+        f"f-{'0' * 2_000}",
+        "~{}",
+        "{}\n",
+        "x{}",
+        *HOSTILE,
+    ],
+    ids=lambda id: ascii(id)[:20],
+)
+def test_what_is_no_id_of_a_finding_names_none(index: Index, id: str) -> None:
+    """Whatever somebody typed: some of it is no key of the table, and some a key of second copies."""
+    index.put_finding(FINDING, PRINCIPAL)
+    assert index.finding(id.replace("{}", FINDING.id)) is None
 
 
 revisions = st.integers(1, 6).map(lambda number: (number, number % 3 == 0))

@@ -5,15 +5,19 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
+from datetime import timedelta
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+from msgspec.structs import replace
 
+from lami.core.moments import first_moment
 from lami.sandbox import Sandbox
 from lami.sandbox.faults import Fault
-from lami.web.parameters import parse_time
+from lami.web.app import make_app
 from tests.jsons import JsonValue
 from tests.web.support import everything, get, post, problem, written
 from tests.world import World, world
@@ -59,6 +63,8 @@ def test_findings_come_newest_first(story: World) -> None:
         ("status=resolved", set()),
         ("subject=CLAIMS-INTAKE", RULES),
         ("subject=claims", set()),
+        ("subject=/subscriptions/", set()),
+        ("subject=/", set()),
         ("subject=&rule=", RULES),
         ("from=2026-01-01&to=2999-01-01T00:00:00Z", RULES),
         ("to=2026-01-01T00:00:00%2B01:00", set()),
@@ -69,11 +75,28 @@ def test_findings_are_filtered(story: World, query: str, rules: set[str]) -> Non
     assert {one["rule"] for one in get(story, f"/api/v1/findings?{query}").json()["value"]} == rules
 
 
+def test_findings_are_found_by_an_id_with_a_slash_at_the_end(story: World) -> None:
+    """It is the same resource, however its id was copied."""
+    whole = get(story, f"/api/v1/findings?subject={story.app()}").json()["value"]
+    assert whole
+    assert get(story, f"/api/v1/findings?subject={story.app()}/").json()["value"] == whole
+
+
 def test_one_finding_is_shown_by_its_id(story: World) -> None:
     """A finding by itself is the same as in the list; one that isn't there is a 404."""
     listed = finding(story, "broad-grant")
     assert get(story, f"/api/v1/findings/{listed['id']}").json() == listed
     assert "f-none" in problem(get(story, "/api/v1/findings/f-none"), 404)["detail"]
+
+
+@pytest.mark.parametrize(
+    "id", ["%23x", "a%3Fb", "%5C", "~{}", "{}%00", "%0A{}", "x" * 3_000, "%ED%A0%80", "ü"]
+)
+def test_an_id_that_lami_never_made_is_none(story: World, id: str) -> None:
+    """Whatever it holds there is no such finding, neither to show nor to accept."""
+    id = id.replace("{}", finding(story, "broad-grant")["id"])
+    problem(get(story, f"/api/v1/findings/{id}"), 404)
+    problem(accept(story, id, {"reason": "ok"}), 404)
 
 
 @pytest.mark.parametrize("limit", [1, 2, 4, 6, 1000])
@@ -121,8 +144,11 @@ def test_every_bad_parameter_is_named_at_once(story: World) -> None:
         (f"findings?subject={'x' * 2049}", "subject"),
         ("timeline?kind=seen", "kind"),
         ("timeline?from=2020-01-01", "from"),
-        ("timeline?from=2026-11-02&to=2026-11-02", "from"),
+        ("timeline?from=2026-11-02&to=2026-11-01", "from"),
+        ("timeline?to=2999-12-31T23:59:59-01:00", "to"),
         ("timeline?status=open", "status"),
+        ("timeline?principal=abc", "principal"),
+        ("timeline?scope=rg-claims", "scope"),
         ("health?verbose=1", "verbose"),
         ("health?=1", ""),
         ("findings/f-1?limit=1", "limit"),
@@ -132,6 +158,13 @@ def test_a_bad_parameter_is_refused(story: World, path: str, parameter: str) -> 
     """What can't be meant is a 400 that names the parameter."""
     errors = problem(get(story, f"/api/v1/{path}"), 400)["errors"]
     assert [error["parameter"] for error in errors] == [parameter]
+
+
+def test_filters_that_can_never_match_are_named_with_all_else(story: World) -> None:
+    """An auditor would take an empty answer for a quiet week."""
+    query = "scope=rg-claims&principal=claims-intake&kind=seen&limit=0"
+    errors = problem(get(story, f"/api/v1/timeline?{query}"), 400)["errors"]
+    assert {error["parameter"] for error in errors} == {"scope", "principal", "kind", "limit"}
 
 
 def forged(*parts: object) -> str:
@@ -206,7 +239,7 @@ def test_accepting_until_a_day_leaves_the_baseline(fresh: World) -> None:
     id = finding(fresh, "broad-grant")["id"]
     accepted = accept(fresh, id, {"reason": "for now", "until": "2998-01-31"}).json()["finding"]
     assert accepted["status"] == "accepted"
-    assert accepted["accepted"]["until"] == "2998-01-31T00:00:00Z"
+    assert accepted["accepted"]["until"] == "2998-01-31T23:59:59.999999Z"
 
 
 @pytest.mark.parametrize(
@@ -260,7 +293,7 @@ def test_the_timeline_is_paged_to_the_end(story: World, limit: int) -> None:
     whole = get(story, "/api/v1/timeline?limit=1000").json()["value"]
     paged = everything(story, f"/api/v1/timeline?limit={limit}")
     assert [entry["id"] for entry in paged] == [entry["id"] for entry in whole]
-    times = [parse_time(entry["at"]) for entry in paged]
+    times = [first_moment(entry["at"]) for entry in paged]
     assert times == sorted(times, reverse=True)
 
 
@@ -272,12 +305,16 @@ def test_the_timeline_is_filtered(story: World) -> None:
 
     churn = finding(story, "identity-churn")
     assert {e["subject"]["id"] for e in entries(f"resource={story.app()}")} == {story.app()}
+    assert entries(f"resource={story.app()}/") == entries(f"resource={story.app()}")
     assert entries("resource=claims-intake")
     old = churn["detail"]["previousPrincipalId"]
     assert any("was shed" in e["text"] for e in entries(f"principal={old}"))
+    assert entries(f"principal={old[:8]}") == entries(f"principal={old}")
     assert {e["actor"]["name"] for e in entries("actor=robin%20operator")} == {"Robin Operator"}
     assert all(e["after"]["roleName"] == "Key Vault Secrets User" for e in entries(f"scope={story.vault()}"))
     assert {e["kind"] for e in entries("kind=opened")} == {"opened"}
+    times = [entry["at"] for entry in entries("")]
+    assert [e["at"] for e in entries(f"from={times[-1][:10]}&to={times[0][:10]}")] == times
     assert entries("to=2026-01-01") == []
     assert entries(f"from=2010-01-01&resource={story.app()}")
 
@@ -292,6 +329,33 @@ def test_a_page_stays_on_its_span_while_things_go_on_happening(fresh: World) -> 
         for e in requests.get(page["nextLink"].replace("limit=2", "limit=1000"), timeout=10).json()["value"]
     ]
     assert [e["id"] for e in page["value"]] + rest == before
+
+
+@pytest.mark.parametrize("behind", [30, 90, -30, -7200], ids=str)
+@pytest.mark.parametrize("query", ["limit=2", "limit=2&to=2999-01-01T00:00:00Z"])
+def test_another_instance_goes_on_whatever_its_clock_says(story: World, query: str, behind: int) -> None:
+    """Pages come from instances whose clocks differ: a link of one is followed at another, to the end."""
+    elsewhere = story.lami.clock() - timedelta(seconds=behind)
+    here = make_app(lambda: story.lami).test_client()
+    there = make_app(lambda: replace(story.lami, clock=lambda: elsewhere)).test_client()
+    whole = [entry["id"] for entry in here.get("/api/v1/timeline?limit=1000").get_json()["value"]]
+    page = here.get(f"/api/v1/timeline?{query}").get_json()
+    read = [entry["id"] for entry in page["value"]]
+    for client in cycle([there, here]):
+        if page["nextLink"] is None:
+            break
+        response = client.get(page["nextLink"])
+        assert response.status_code == 200, response.get_json()
+        page = response.get_json()
+        read += [entry["id"] for entry in page["value"]]
+    assert read == whole
+
+
+def test_a_far_end_of_the_timeline_is_not_read(story: World) -> None:
+    """Nothing is written of the years to come: whoever asks for them gets what there is, soon."""
+    whole = get(story, "/api/v1/timeline?limit=1000").json()["value"]
+    assert get(story, "/api/v1/timeline?limit=1000&to=2999-12-31T23:59:59Z").json()["value"] == whole
+    assert get(story, "/api/v1/timeline?from=2998-01-01&to=2999-12-31T23:59:59Z").json()["value"] == []
 
 
 # --- health ----------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -72,6 +73,19 @@ def test_the_page_tells_the_redeploy(story: World) -> None:
     ):
         assert expected in text
     assert "concern" not in text
+
+
+def test_an_alert_leads_to_its_finding_on_the_page(tmp_path: Path) -> None:
+    """Each card's link ends in the place of its gravest finding, which the page has."""
+    with world(tmp_path, {"LAMI_PUBLIC_URL": "https://lami.example/"}) as own:
+        own.subscribe()
+        own.redeploy()
+        said = "".join(json.dumps(card.body) for card in own.azure.teams.cards)
+        places = re.findall(r'"url": "https://lami.example#(f-[0-9a-f]{16})"', said)
+        assert len(places) == len(own.azure.teams.cards) > 0
+        html = get(own, "/").text
+        for place in places:
+            assert f'id="{place}"' in html
 
 
 def test_the_page_needs_no_script_and_loads_nothing(story: World) -> None:

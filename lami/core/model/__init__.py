@@ -20,6 +20,7 @@ from lami.core.model.entry import (
 )
 from lami.core.model.finding import (
     SEVERITIES,
+    TEST,
     Acceptance,
     Finding,
     FindingSubject,
@@ -90,6 +91,7 @@ __all__ = [
     "ITSELF",
     "LAMI",
     "SEVERITIES",
+    "TEST",
     "Absent",
     "Acceptance",
     "Access",

@@ -77,6 +77,10 @@ class Suppression(Struct, frozen=True):
     until: datetime
 
 
+TEST = "test"
+"""The rule of a finding that tries a channel: no detector made it, and there is nothing to do about it."""
+
+
 class Finding(Struct, frozen=True):
     """Drift that a detector objects to. Open exactly as long as the drift stands.
 
@@ -115,5 +119,5 @@ class Finding(Struct, frozen=True):
 
     @property
     def runbook(self) -> str:
-        """Where the steps to investigate stand, within the project's documentation."""
-        return f"docs/runbooks/{self.rule}.md"
+        """Where the steps to investigate stand, within the project's documentation; a test has none."""
+        return "" if self.rule == TEST else f"docs/runbooks/{self.rule}.md"
