@@ -254,7 +254,7 @@ class Drain:
         ordered = sorted(findings, key=lambda f: (SEVERITIES.index(f.severity), f.rule != _HEADLINE, f.id))
         told = sorted(f"{finding.id} {finding.telling}" for finding in ordered)
         id = f"a-{digest(*told, length=16)}"
-        return Alert(id, thread or id, telling[0].owed.cause, tuple(ordered), self._link, stories)
+        return Alert(id, thread or id, tuple(ordered), self._link, stories)
 
     def _send(self, name: str, alert: Alert) -> tuple[str, timedelta]:
         """Tell one channel: why it failed (empty where it didn't), and when to try again."""
@@ -298,7 +298,7 @@ class Drain:
                 return  # The lease ran out and another worker told and crossed them off.
             draft = Draft(loaded.book, rows[mine[-1]].cause, self._tools.rules, self._tools.clock())
             for finding, names in _by_finding(said):
-                draft.say("told", f"told {', '.join(names)}: {finding.title}", finding=finding.id)
+                draft.say_of(finding, "told", f"told {', '.join(names)}: {finding.title}")
             rewritten: dict[str, Owed | None] = {
                 id: replace(rows[id], alerts=around.left[subject, id], claimed_until=None) for id in mine
             }

@@ -10,9 +10,9 @@ from lami.core.model import Cause, Finding
 
 
 class Alert(Struct, frozen=True):
-    """All findings of one cause (and one thread) that a channel is to be told, as one message.
+    """All findings of one story that a channel is to be told, as one message: mostly of one cause.
 
-    A *digest* gathers the findings of several causes (`stories` counts them), where there were too many to
+    A *digest* gathers the findings of several stories (`stories` counts them), where there were too many to
     tell each alone. `id` is the same whenever the same alert is sent again. `thread` ties alerts of one story
     together (a mail's References). `findings` come gravest first and are never empty. `link` is a page's
     address, or empty.
@@ -20,14 +20,18 @@ class Alert(Struct, frozen=True):
 
     id: str
     thread: str
-    cause: Cause
     findings: tuple[Finding, ...]
     link: str = ""
     stories: int = 1
 
     @property
+    def cause(self) -> Cause:
+        """Who did what its first finding is about, and how."""
+        return self.findings[0].cause
+
+    @property
     def is_digest(self) -> bool:
-        """Whether it gathers the findings of several causes; `cause` and `thread` then say little."""
+        """Whether it gathers the findings of several stories; `cause` and `thread` then say little."""
         return self.stories > 1
 
 

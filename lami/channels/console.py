@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from lami.channels.channel import Alert
 from lami.channels.text import shown
-from lami.channels.wording import commands, more, summary, title
+from lami.channels.wording import commands, more, summary
 from lami.errors import Temporary
 
 MAX_ITEMS = 50
@@ -39,7 +39,7 @@ def render(alert: Alert) -> str:
     lines += [f"{fact.label + ':':<13} {fact.value}" for fact in said.facts]
     for group in said.notes:
         lines += _part(group.heading, group.lines, len(group.lines), "line")
-    told = [f"{f.severity.upper():<8} {f.rule}: {title(f)}" for f in said.listed[:MAX_ITEMS]]
+    told = [f"{one.severity.upper():<8} {one.rule}: {one.line}" for one in said.listed[:MAX_ITEMS]]
     lines += _part(said.heading, told, len(said.listed), "finding")
     lines += _part("How to mend it", mend.lines, mend.count, "command")
     lines += [said.next, ", ".join(said.reading)]

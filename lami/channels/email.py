@@ -26,7 +26,7 @@ from lami.channels.channel import Alert
 from lami.channels.console import MAX_ITEMS
 from lami.channels.relay import SmtpServer
 from lami.channels.text import shown
-from lami.channels.wording import commands, more, summary, title
+from lami.channels.wording import commands, more, summary
 from lami.core.ids import digest
 from lami.core.model import Severity
 from lami.errors import Permanent, Temporary
@@ -185,7 +185,7 @@ def _html(alert: Alert) -> str:
         _add(row, "td", fact.value, f"{_MONO if fact.exact else ''};padding:2px 0")
     for group in said.notes:
         _list(body, group.heading, group.lines, len(group.lines), "line", "")
-    told = tuple(f"{f.severity.upper()} {f.rule}: {title(f)}" for f in said.listed[:MAX_ITEMS])
+    told = tuple(f"{one.severity.upper()} {one.rule}: {one.line}" for one in said.listed[:MAX_ITEMS])
     _list(body, said.heading, told, len(said.listed), "finding", "")
     _list(body, "How to mend it", mend.lines, mend.count, "command", _MONO)
     if alert.link.startswith(("https://", "http://")):

@@ -17,8 +17,8 @@ from typing import ClassVar
 from lami.channels.channel import Alert
 from lami.channels.post import post_json
 from lami.channels.targets import Targets
-from lami.channels.wording import Fact, Summary, commands, more, summary, title
-from lami.core.model import Finding, Severity
+from lami.channels.wording import Fact, Listed, Summary, commands, more, summary
+from lami.core.model import Severity
 
 MAX_BODY = 22_000
 """Bytes of a message. Teams takes 28,672 and counts some 1.18 for each byte sent (msteams-docs#11274)."""
@@ -186,9 +186,9 @@ def _bullet(line: str) -> Element:
     return {**_text(_run(f"•  {line}")), "spacing": "None"}
 
 
-def _other(finding: Finding) -> Element:
-    severity = _run(finding.severity.upper(), weight="Bolder", color=_COLOURS[finding.severity], size="Small")
-    return {**_text(severity, _run(f"  {title(finding)}")), "spacing": "Small"}
+def _other(one: Listed) -> Element:
+    severity = _run(one.severity.upper(), weight="Bolder", color=_COLOURS[one.severity], size="Small")
+    return {**_text(severity, _run(f"  {one.line}")), "spacing": "Small"}
 
 
 def _mending(elements: Sequence[Element]) -> Element:

@@ -63,6 +63,14 @@ class Notes(Struct, frozen=True):
     lines: tuple[str, ...]
 
 
+class Listed(Struct, frozen=True):
+    """A finding of which there is room for a line: how grave, of which rule, and what it says."""
+
+    severity: Severity
+    rule: str
+    line: str
+
+
 class Summary(Struct, frozen=True):
     """What an alert says, part by part and in the order in which every layout has it.
 
@@ -78,7 +86,7 @@ class Summary(Struct, frozen=True):
     facts: tuple[Fact, ...]
     notes: tuple[Notes, ...]
     heading: str
-    listed: tuple[Finding, ...]
+    listed: tuple[Listed, ...]
     next: str
     reading: tuple[str, ...]
 
@@ -183,7 +191,8 @@ def more(count: int, what: str) -> str:
 
 
 def _story(alert: Alert) -> Summary:
-    first, count = alert.findings[0], len(alert.findings)
+    first, *others = alert.findings
+    count, alike = len(alert.findings), all(other.actor == first.actor for other in others)
     return Summary(
         severity=first.severity,
         headline=title(first),
@@ -192,11 +201,20 @@ def _story(alert: Alert) -> Summary:
         setting=setting(alert.cause),
         facts=facts(first),
         notes=notes(first),
-        heading="In the same change",
-        listed=alert.findings[1:],
+        heading="In the same change" if alike else "Told with it",
+        listed=tuple(_listed(other, _by(other, first)) for other in others),
         next=accepting(first),
         reading=reading_on(first),
     )
+
+
+def _listed(finding: Finding, after: str = "") -> Listed:
+    return Listed(finding.severity, finding.rule, title(finding) + after)
+
+
+def _by(finding: Finding, first: Finding) -> str:
+    """Who is behind a finding, where that is another than the one whom the alert names."""
+    return "" if finding.actor == first.actor else f" (by {who(finding.actor).name})"
 
 
 def _digest(alert: Alert) -> Summary:
@@ -216,7 +234,7 @@ def _digest(alert: Alert) -> Summary:
         ),
         notes=(),
         heading="The gravest first",
-        listed=alert.findings,
+        listed=tuple(map(_listed, alert.findings)),
         next="All of them:  lami findings list",
         reading=tuple(f"runbook docs/runbooks/{rule}.md" for rule in sorted(rules)),
     )

@@ -118,5 +118,5 @@ def _text(finding: Finding, link: str) -> str:
     if finding.suppressed is not None:
         one = finding.suppressed
         lines.append(f"excepted until {time_json(one.until)}: {one.reason} ({one.owner})")
-    alert = Alert(finding.id, finding.thread, finding.cause, (finding,), link)
+    alert = Alert(finding.id, finding.thread, (finding,), link)
     return "\n".join([*(shown(line, _LINE) for line in lines), console.render(alert).rstrip()])

@@ -78,4 +78,4 @@ def _alert(link: str) -> Alert:
         revision=1,
         notes=("This is a test of the channel. There is nothing to mend and nothing to accept.",),
     )
-    return Alert(f"a-{name}", name, cause, (finding,), link)
+    return Alert(f"a-{name}", name, (finding,), link)

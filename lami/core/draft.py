@@ -69,16 +69,21 @@ class Rules(Struct, frozen=True, dict=True):
         return [found for one in self.judging[book.subject.kind] for found in one.detect(book, policy)]
 
 
+_CONCLUDED: frozenset[EntryKind] = frozenset({"opened", "suppressed", "told"})
+"""Kinds of lines that say what lami made of a finding; of all others it was the stimulus that did it."""
+
+
 class _Line(Struct, frozen=True):
     kind: EntryKind
     text: str
     before: Mapping[str, str]
     after: Mapping[str, str]
+    cause: Cause
     finding: str = ""
 
 
 class Draft(Struct):
-    """One step on one book because of one cause."""
+    """One step on one book because of one cause, which what is owed bears."""
 
     book: Book
     cause: Cause
@@ -108,7 +113,6 @@ class Draft(Struct):
         text: str,
         before: Mapping[str, str] | None = None,
         after: Mapping[str, str] | None = None,
-        finding: str = "",
     ) -> None:
         """Put a line on the timeline. Empty values are left out.
 
@@ -116,7 +120,17 @@ class Draft(Struct):
         """
         if kind == "observed":
             kind = self.seen_as
-        self._lines.append(_Line(kind, text, _filled(before), _filled(after), finding))
+        self._lines.append(_Line(kind, text, _filled(before), _filled(after), self.cause))
+
+    def say_of(self, finding: Finding, kind: EntryKind, text: str) -> None:
+        """Put a line about a finding on the timeline.
+
+        What lami concluded and whom it told is by whoever did what the finding is about: somebody else may
+        have touched the subject since, and be why lami looked. To accept or to end a finding is a deed of
+        its own.
+        """
+        cause = finding.cause if kind in _CONCLUDED else self.cause
+        self._lines.append(_Line(kind, text, {}, {}, cause, finding.id))
 
     def tell(self, kind: MessageKind, to: Subject, about: str = "") -> None:
         """Owe a message to another book."""
@@ -163,7 +177,7 @@ class Draft(Struct):
         self.acceptances[finding.id] = acceptance
         until = f" until {acceptance.until:%Y-%m-%d %H:%M} UTC" if acceptance.until else ""
         text = f"{acceptance.by} accepted{until}: {finding.title}. Reason: {acceptance.reason}"
-        self.say("accepted", text, finding=finding.id)
+        self.say_of(finding, "accepted", text)
         if acceptance.until is not None:
             self.look_at(acceptance.until)
 
@@ -250,14 +264,14 @@ class Draft(Struct):
         for finding in settled.opened:
             if finding.status == "open":
                 why = _stood(finding, settled) or self._no_longer(finding, settled)
-                self.say("opened", finding.title + why, finding=finding.id)
+                self.say_of(finding, "opened", finding.title + why)
         for finding in settled.suppressed:
-            self.say("suppressed", finding.title + _excepted(finding), finding=finding.id)
+            self.say_of(finding, "suppressed", finding.title + _excepted(finding))
         for finding in settled.retold:
-            self.say("opened", finding.title + _stood(finding, settled), finding=finding.id)
+            self.say_of(finding, "opened", finding.title + _stood(finding, settled))
         for finding in settled.resolved:
             if finding.status == "resolved":
-                self.say("resolved", finding.title, finding=finding.id)
+                self.say_of(finding, "resolved", finding.title)
 
     def _no_longer(self, finding: Finding, settled: Settled) -> str:
         """Why what was suppressed is open again; empty where it was not suppressed."""
@@ -285,7 +299,7 @@ class Draft(Struct):
                     text=line.text,
                     before=line.before,
                     after=line.after,
-                    cause=self.cause,
+                    cause=line.cause,
                     finding=line.finding,
                 ),
                 chain,

@@ -187,7 +187,7 @@ def _entries(lami: Lami, wanted: Filter) -> tuple[list[Entry], bool]:
 
 def card(finding: Finding) -> Card:
     """A finding in words."""
-    alone = Alert(finding.id, finding.thread, finding.cause, (finding,))
+    alone = Alert(finding.id, finding.thread, (finding,))
     return Card(
         id=finding.id,
         rule=finding.rule,

@@ -115,12 +115,12 @@ LINK = "https://lami.contoso.example/?finding=f-3b0c9d1e"
 
 def redeploy() -> Alert:
     """The alert of a logic app that was deleted and created again: three stranded, three missing."""
-    return Alert("a-5d1f0a3e", "claims-intake", CAUSE, (CHURN,), LINK)
+    return Alert("a-5d1f0a3e", "claims-intake", (CHURN,), LINK)
 
 
 def several() -> Alert:
     """A broad grant, a churn and three orphans of one cause."""
-    return Alert("a-77", "claims-intake", CAUSE, (BROAD, CHURN, *ORPHANS), LINK)
+    return Alert("a-77", "claims-intake", (BROAD, CHURN, *ORPHANS), LINK)
 
 
 HOSTILE = (
@@ -145,9 +145,9 @@ def hostile() -> Alert:
         },
         notes=(HOSTILE, f"Stranded: {HOSTILE}"),
         remediation=(f"az {HOSTILE}", "az role assignment delete --ids '[x](https://evil.example)'"),
+        cause=Cause(HOSTILE, HOSTILE, AT, HOSTILE, Actor("user", HOSTILE, HOSTILE, HOSTILE)),
     )
-    cause = Cause(HOSTILE, HOSTILE, AT, HOSTILE, Actor("user", HOSTILE, HOSTILE, HOSTILE))
-    return Alert(HOSTILE, HOSTILE, cause, (finding, replace(finding, id="f-2")), "javascript:alert(1)")
+    return Alert(HOSTILE, HOSTILE, (finding, replace(finding, id="f-2")), "javascript:alert(1)")
 
 
 def enormous(letter: str) -> Alert:
@@ -160,8 +160,8 @@ def enormous(letter: str) -> Alert:
         subject=FindingSubject("logicApp", f"/{long}", long, long),
         detail={"change": "recreated", "scope": long, **{f"key{n}": long for n in range(50)}},
         notes=tuple(f"Stranded: {n} {long}" for n in range(1_000)),
+        cause=Cause("c", long, AT, long, Actor("user", long, long, long)),
     )
-    cause = Cause("c", long, AT, long, Actor("user", long, long, long))
     commands = (f"az {long}",)
     many = tuple(replace(finding, id=f"f-{n}", remediation=(f"az {n}", *commands)) for n in range(10_000))
-    return Alert("a-1", "t", cause, many, "https://lami.example/")
+    return Alert("a-1", "t", many, "https://lami.example/")

@@ -29,7 +29,7 @@ def digest(text: str = "") -> Alert:
     ]
     churns = [replace(samples.CHURN, id=f"f-c{n}", cause=_by(f"Robin {n}{text}")) for n in range(3)]
     findings = (*broad[:2], *churns, *broad[2:])
-    return Alert("a-digest", "a-digest", findings[0].cause, findings, samples.LINK, 403)
+    return Alert("a-digest", "a-digest", findings, samples.LINK, 403)
 
 
 @pytest.fixture(params=["teams", "email", "console"])

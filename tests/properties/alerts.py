@@ -64,9 +64,7 @@ findings = st.builds(
 )
 
 
-def _alert(
-    id: str, thread: str, cause: Cause, told: list[Finding], times_over: int, link: str, stories: int
-) -> Alert:
+def _alert(id: str, thread: str, told: list[Finding], times_over: int, link: str, stories: int) -> Alert:
     """An alert of these findings, over and over: each time under another id, with commands of its own."""
     many = [
         replace(one, id=f"{one.id}{n}", remediation=tuple(f"{line} {n}" for line in one.remediation))
@@ -74,14 +72,13 @@ def _alert(
         for one in told
     ]
     many.sort(key=lambda finding: SEVERITIES.index(finding.severity))
-    return Alert(id, thread, cause, tuple(many), link, stories)
+    return Alert(id, thread, tuple(many), link, stories)
 
 
 alerts = st.builds(
     _alert,
     hostile,
     hostile,
-    causes,
     st.lists(findings, min_size=1, max_size=3),
     st.one_of(st.just(1), st.integers(1, 200)),
     st.sampled_from(["", LINK]),

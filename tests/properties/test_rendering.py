@@ -170,7 +170,7 @@ def test_a_subject_says_what_it_was_given(title: str) -> None:
     Whoever relays it finds each encoded word by itself, between blanks.
     """
     first = samples.CHURN
-    told = Alert("a", "t", first.cause, (samples._finding("f", first.rule, title=title),))
+    told = Alert("a", "t", (samples._finding("f", first.rule, title=title),))
     sent = render_mail(told, SENDER, TO).as_bytes()
     lines = sent.partition(b"Subject: ")[2].partition(b"\r\nFrom: ")[0].decode("ascii").split("\r\n ")
     assert all(len(line) <= 78 or " " not in line for line in lines)
