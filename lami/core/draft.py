@@ -72,6 +72,8 @@ class Rules(Struct, frozen=True, dict=True):
 _CONCLUDED: frozenset[EntryKind] = frozenset({"opened", "suppressed", "told"})
 """Kinds of lines that say what lami made of a finding; of all others it was the stimulus that did it."""
 
+_SOUGHT = ("scope", "principalId", "previousPrincipalId")
+
 
 class _Line(Struct, frozen=True):
     kind: EntryKind
@@ -123,14 +125,14 @@ class Draft(Struct):
         self._lines.append(_Line(kind, text, _filled(before), _filled(after), self.cause))
 
     def say_of(self, finding: Finding, kind: EntryKind, text: str) -> None:
-        """Put a line about a finding on the timeline.
+        """Put a line about a finding on the timeline, with where and about whom it is.
 
         What lami concluded and whom it told is by whoever did what the finding is about: somebody else may
         have touched the subject since, and be why lami looked. To accept or to end a finding is a deed of
         its own.
         """
         cause = finding.cause if kind in _CONCLUDED else self.cause
-        self._lines.append(_Line(kind, text, {}, {}, cause, finding.id))
+        self._lines.append(_Line(kind, text, {}, _whereabouts(finding), cause, finding.id))
 
     def tell(self, kind: MessageKind, to: Subject, about: str = "") -> None:
         """Owe a message to another book."""
@@ -307,6 +309,11 @@ class Draft(Struct):
             chain = entry.hash
             entries.append(entry)
         return tuple(entries), chain
+
+
+def _whereabouts(finding: Finding) -> Mapping[str, str]:
+    """What the timeline is searched by, as far as the finding's detail has it."""
+    return _filled({name: finding.detail.get(name, "") for name in _SOUGHT})
 
 
 def _stood(finding: Finding, settled: Settled) -> str:

@@ -198,7 +198,7 @@ _PATHS: Json = {
                 _query("resource", _TEXT, "A resource's id or a subject's name"),
                 _query("principal", _TEXT, "A principal's id"),
                 _query("actor", _TEXT, "Who did it: id or name"),
-                _query("scope", _TEXT, "What was granted at this scope or below it"),
+                _query("scope", _TEXT, "What was granted, found, told and decided at this scope or below it"),
                 _query("kind", _words(*KINDS), "Entries of this kind"),
                 _FROM,
                 _TO,
