@@ -56,6 +56,7 @@ class FindingQuery(Struct, frozen=True):
         """Whether a finding answers the question."""
         named = {finding.subject.id.lower(), finding.subject.name.lower()}
         named.add(finding.detail.get("holder", "").lower())
+        named.update(finding.detail.get("holderId", "").lower().split(", "))
         return (
             (not self.statuses or finding.status in self.statuses)
             and (not self.rules or finding.rule in self.rules)

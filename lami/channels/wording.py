@@ -143,12 +143,13 @@ def facts(finding: Finding) -> tuple[Fact, ...]:
         detail.pop("roleDefinitionId", "")
     if "scope" in detail and detail["scope"].lower() == subject.id.lower():
         del detail["scope"]  # It stands as the resource.
+    holders = detail.pop("holderId", "").split(", ")
+    resources = [subject.id] if subject.id.startswith("/") else holders
     for condition in ("conditionBefore", "conditionAfter"):
         detail.pop(condition, "")  # The notes have them at length.
     for key, value in sorted(detail.items(), key=_place):
         known.append((_LABELS.get(key, _words(key)), value, key.endswith("Id") or key == "scope"))
-    if subject.id.startswith("/"):
-        known.append(("Resource", subject.id, True))
+    known += (("Resource", id, True) for id in resources)
     return tuple(Fact(label, shown(value, _VALUE), exact) for label, value, exact in known if value)
 
 

@@ -17,6 +17,9 @@ from lami.core.model import (
     Subject,
 )
 
+FEW = 3
+"""How many of several a title names."""
+
 
 def subject_of(book: Book) -> FindingSubject:
     """Whom the book is about, as its findings and entries name it."""
@@ -71,7 +74,12 @@ def carrier_names(state: PrincipalState) -> tuple[str, ...]:
 
     A user-assigned identity's comes with the apps that use it.
     """
-    return tuple(sorted(map(_carrier_name, _carriers(state))))
+    return tuple(map(_carrier_name, _carriers(state)))
+
+
+def carrier_ids(state: PrincipalState) -> tuple[str, ...]:
+    """The resource ids of these holders, in the same order, and as many as a title names."""
+    return tuple(carrier.holder.text for carrier in _carriers(state)[:FEW])
 
 
 def _carrier_name(carrier: Carrier) -> str:
@@ -80,8 +88,9 @@ def _carrier_name(carrier: Carrier) -> str:
 
 
 def _carriers(state: PrincipalState) -> list[Carrier]:
-    """Those that carry a principal now, or those that did."""
-    return [c for c in state.carriers.values() if c.carries] or list(state.carriers.values())
+    """Those that carry a principal now, or those that did; by name, and of one name by id."""
+    found = [c for c in state.carriers.values() if c.carries] or state.carriers.values()
+    return sorted(found, key=lambda carrier: (_carrier_name(carrier), carrier.holder.key))
 
 
 def _owners(state: PrincipalState) -> str:
@@ -110,8 +119,8 @@ def counted(number: int, noun: str) -> str:
 
 
 def few(names: Sequence[str]) -> str:
-    """The first three of some names, and how many more there are: fit for a title."""
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    """The first of some names, and how many more there are: fit for a title."""
+    return ", ".join(names[:FEW]) + (f" and {len(names) - FEW} more" if len(names) > FEW else "")
 
 
 def listed(items: Iterable[str]) -> str:

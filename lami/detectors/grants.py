@@ -14,15 +14,18 @@ def identity(key: str, grant: Grant) -> str:
 
 
 def detail(book: Book, state: PrincipalState, grant: Grant) -> dict[str, str]:
-    """The assignment, its role and scope, its principal, and the names of who carries or carried that."""
-    names = naming.carrier_names(state)
+    """The assignment, its role and scope, its principal, and who carries or carried that.
+
+    These by name, and the first of them by resource id, too: apps of one name are not one app.
+    """
+    names, ids = naming.carrier_names(state), naming.carrier_ids(state)
     return {
         "principalId": book.subject.key,
         "assignmentId": grant.id.text,
         "roleName": grant.role_name,
         "roleDefinitionId": grant.access.role,
         "scope": grant.access.scope.text,
-        **({"holder": naming.listed(names)} if names else {}),
+        **({"holder": naming.listed(names), "holderId": ", ".join(ids)} if names else {}),
     }
 
 

@@ -95,6 +95,7 @@ BROAD = _finding(
         "scope": f"/subscriptions/{SUBSCRIPTION}",
         "assignmentId": _assignment(f"/subscriptions/{SUBSCRIPTION}", 77),
         "holder": "claims-intake",
+        "holderId": APP,
     },
     attack=("T1098.003",),
     remediation=(f"az role assignment delete --ids {_assignment(f'/subscriptions/{SUBSCRIPTION}', 77)}",),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from lami.channels.wording import commands, facts
+from lami.channels.wording import Fact, commands, facts
 from lami.core.remedy import OTHERWISE
-from tests.channels.samples import redeploy
+from tests.channels import samples
 
-FINDING = redeploy().findings[0]
+FINDING = samples.redeploy().findings[0]
 
 
 def labels(**changes: object) -> list[str]:
@@ -36,7 +36,17 @@ def test_another_choice_stands_behind_everything_else() -> None:
     one = replace(FINDING, remediation=("az a", OTHERWISE, "az grant 1", "az delete"))
     other = replace(FINDING, remediation=("az b", OTHERWISE, "az grant 2", "az a"))
     plain = replace(FINDING, remediation=("az delete",))
-    mend = commands(replace(redeploy(), findings=(one, other, plain)))
+    mend = commands(replace(samples.redeploy(), findings=(one, other, plain)))
     assert mend.lines == ("az a", "az b", "az delete", OTHERWISE, "az grant 1", "az grant 2")
     assert mend.count == len(mend.lines)
-    assert commands(replace(redeploy(), findings=(plain,))).lines == ("az delete",)
+    assert commands(replace(samples.redeploy(), findings=(plain,))).lines == ("az delete",)
+
+
+def test_who_carries_a_principal_is_told_by_resource_id() -> None:
+    """The name alone may be another app's, too; each of several has its line."""
+    found = [one for one in facts(samples.BROAD) if one.label == "Resource"]
+    assert found == [Fact("Resource", samples.APP, exact=True)]
+    several = {**samples.BROAD.detail, "holder": "a and b", "holderId": f"{samples.APP}, {samples.VAULT}"}
+    told = facts(replace(samples.BROAD, detail=several))
+    assert [one.value for one in told if one.label == "Resource"] == [samples.APP, samples.VAULT]
+    assert "Holder id" not in {one.label for one in told}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lami.sandbox import Actor, Sandbox
+from lami.sandbox import WORKFLOW, Actor, Sandbox, resource_id
 from tests.cli.conftest import HERE, Cli, Inbox, app
 
 DANA = Actor.named("Dana Fischer", upn="dana@contoso.example")
@@ -66,6 +67,29 @@ def test_show(story: Cli) -> None:
     assert "Dana Fischer" in result.stdout
     assert "az role assignment create" in result.stdout
     assert story.value("findings", "show", str(churn["id"])) == [churn]
+
+
+def test_apps_of_one_name_are_told_apart(cli: Cli, azure: Sandbox, inbox: Inbox) -> None:
+    """Contributor for one of two apps called billing: what is shown and told has that one's resource id."""
+    dev, prod = (resource_id(HERE, group, WORKFLOW, "billing") for group in ("rg-dev", "rg-prod"))
+    for one in (dev, prod):
+        azure.estate.put(one)
+    cli("baseline", "take")
+    azure.estate.assign("Contributor", f"/subscriptions/{HERE}", of=prod)
+    assert azure.settled(10)
+    assert cli("replay", "-", input=json.dumps(inbox.events)).exit_code == 0
+    (found,) = cli.value("findings", "list", "--rule", "broad-grant")
+    detail = found["detail"]
+    assert isinstance(detail, dict)
+    assert (detail["holder"], detail["holderId"]) == ("billing", prod)
+    shown = cli("findings", "show", str(found["id"])).stdout
+    assert re.search(rf"^  Resource: +{re.escape(prod)}$", shown, re.MULTILINE)
+    assert dev not in shown
+    assert cli.value("findings", "list", "--subject", prod.upper()) == [found]
+    assert cli.value("findings", "list", "--rule", "broad-grant", "--subject", dev) == []
+    (card,) = azure.teams.cards
+    assert prod in card.texts
+    assert dev not in card.texts
 
 
 def test_show_what_is_not_there(story: Cli) -> None:

@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from lami.core import naming
+from lami.core.ids import ResourceId
 from lami.core.model import Access, Book, FindingSubject, HolderState, PrincipalState, RoleState, Subject
 from tests.core.builders import (
     CONTRIBUTOR,
@@ -67,6 +68,20 @@ def test_many_carriers_are_counted() -> None:
     """A title names three of them."""
     book = make_principal(carriers=[make_carrier(workflow(name)) for name in "edcba"])
     assert naming.subject_of(book).name == "a, b, c and 2 more"
+
+
+def test_the_carriers_named_have_their_ids_in_the_same_order() -> None:
+    """As many as a title names; of two with one name, each once."""
+    same = ResourceId(workflow("b").text.replace("rg-claims", "rg-other"))
+    ids = [workflow("d"), workflow("c"), same, workflow("b"), workflow("a")]
+    book = make_principal(carriers=[*map(make_carrier, ids), make_carrier(workflow("0"), carries=False)])
+    assert isinstance(book.state, PrincipalState)
+    assert naming.carrier_names(book.state) == ("a", "b", "b", "c", "d")
+    assert naming.carrier_ids(book.state) == (workflow("a").text, workflow("b").text, same.text)
+    shed = make_principal(carriers=[make_carrier(workflow("0"), carries=False)])
+    assert isinstance(shed.state, PrincipalState)
+    assert naming.carrier_ids(shed.state) == (workflow("0").text,)
+    assert naming.carrier_ids(PrincipalState()) == ()
 
 
 def test_owners_are_named_once() -> None:

@@ -129,6 +129,7 @@ def test_a_finding_says_who_was_granted_what_where_and_why_it_matters() -> None:
         "roleDefinitionId": CONTRIBUTOR.id,
         "scope": SUBSCRIPTION.text,
         "holder": "claims-intake",
+        "holderId": workflow().text,
     }
     assert found.remediation == (f"az role assignment delete --ids {grant.id.text}",)
     assert (found.cause, found.subject.kind, found.holds) == (cause(), "principal", grant.access.key)

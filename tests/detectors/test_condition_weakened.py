@@ -27,6 +27,7 @@ from tests.core.builders import (
     make_holder,
     make_principal,
     policy,
+    workflow,
 )
 
 SUBSCRIPTION = ResourceId(f"/subscriptions/{SUB}")
@@ -121,6 +122,7 @@ def test_a_finding_says_whose_grant_lost_which_condition() -> None:
         "change": "removed",
         "conditionBefore": ONE,
         "holder": "claims-intake",
+        "holderId": workflow().text,
     }
     (command,) = found.remediation
     words = shlex.split(command)

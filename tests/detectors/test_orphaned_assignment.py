@@ -50,6 +50,7 @@ def test_each_present_grant_of_a_shed_principal_is_left_behind() -> None:
         "roleDefinitionId": READER.id,
         "scope": group().text,
         "holder": "claims-intake",
+        "holderId": workflow().text,
     }
     assert found.remediation == (f"az role assignment delete --ids {grant.id.text}",)
     assert (found.since, found.cause) == (SHED.since, SHED.cause)
@@ -75,6 +76,7 @@ def test_the_last_to_shed_it_is_the_cause() -> None:
     (found,) = detect(make_principal(make_grant(), carriers=[last, SHED]))
     assert found.since == at(-10)
     assert found.detail["holder"] == "claims-intake and id-claims"
+    assert found.detail["holderId"] == f"{workflow().text}, {identity().text}"
 
 
 GONE = Standing("gone", at(-3700), at(-60), cause("asked"))
@@ -88,7 +90,7 @@ def test_what_a_principal_is_granted_that_is_gone_is_left_behind() -> None:
         "Reader at resource group rg-claims is left behind: "
         "ServicePrincipal aaaaaaaa no longer exists in Entra ID"
     )
-    assert "holder" not in found.detail
+    assert not {"holder", "holderId"} & found.detail.keys()
     assert found.remediation == (f"az role assignment delete --ids {grant.id.text}",)
     assert (found.since, found.cause, found.notes) == (GONE.since, GONE.cause, ())
 

@@ -16,6 +16,7 @@ LINK = "https://lami.contoso.example/"
 DETAILS = (
     "change",
     "holder",
+    "holderId",
     "principalId",
     "previousPrincipalId",
     "roleName",
