@@ -200,7 +200,9 @@ _PATHS: Json = {
                 _query("principal", _TEXT, "A principal's id (a GUID), or its first 8 digits"),
                 _query("actor", _TEXT, "Who did it: id or name"),
                 _query(
-                    "scope", _TEXT, "What was granted at this scope or below it: an id, which begins with /"
+                    "scope",
+                    _TEXT,
+                    "What was granted, found, told and decided at this scope or below it: an id",
                 ),
                 _query("kind", _words(*KINDS), "Entries of this kind"),
                 _FROM,

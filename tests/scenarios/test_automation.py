@@ -71,7 +71,7 @@ def told(here: World) -> list[str]:
     assert app.system is not None
     now = datetime.now(UTC)
     query = Query(now - timedelta(days=1), now + timedelta(days=1), principal=app.system.principal_id)
-    entries = [entry for entry in here.lami.queries.timeline(query) if entry.after or entry.before]
+    entries = [entry for entry in here.lami.queries.timeline(query) if not entry.finding]
     return [entry.text for entry in reversed(entries) if "Contributor" in entry.text or "Owner" in entry.text]
 
 
