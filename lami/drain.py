@@ -28,8 +28,19 @@ from lami.core import digests
 from lami.core.draft import Draft
 from lami.core.ids import digest
 from lami.core.messages import compose
-from lami.core.model import SEVERITIES, Finding, Owed, OwedAlert, OwedMessage, Subject
+from lami.core.model import (
+    ITSELF,
+    SEVERITIES,
+    Cause,
+    Finding,
+    Owed,
+    OwedAlert,
+    OwedLook,
+    OwedMessage,
+    Subject,
+)
 from lami.core.stimuli import Stimulus
+from lami.core.timeline import stamp
 from lami.errors import Permanent, Temporary
 from lami.handling import Handled, Tools, handle
 from lami.store.books import Loaded
@@ -317,7 +328,8 @@ class Drain:
         for subject, loaded in around.books.items():
             for owed in loaded.book.owed:
                 around.later += [
-                    Due(look.at, look.why, owed.cause, subject, look.resource) for look in owed.looks
+                    Due(look.at, look.why, _reason(look, owed, subject), subject, look.resource)
+                    for look in owed.looks
                 ]
         if around.later:
             self._due.add(around.later)
@@ -365,6 +377,16 @@ class Drain:
 
 
 _HEADLINE = "identity-churn"
+
+
+def _reason(look: OwedLook, owed: Owed, subject: Subject) -> Cause:
+    """Why a later look is made: what was told and doubted; or that its time has come, which is nobody's deed.
+
+    Whoever wrote the book last, and so owes the look, has no part in what it comes upon untold.
+    """
+    if look.why == "doubt":
+        return owed.cause
+    return Cause(f"look-{subject.mark}-{stamp(look.at)}", "lami/look", look.at, actor=ITSELF)
 
 
 def _by_finding(said: Sequence[tuple[Finding, str]]) -> list[tuple[Finding, list[str]]]:

@@ -235,12 +235,16 @@ def _taken_away(
     at = newest or draft.now
     if not isinstance(held, Grant):
         return Heard(at, gone=True) if held is not None or told is not None else None
+    what = naming.access(held.role_name, held.access)
+    if not held.present and told is not None and told.deletes:
+        # Seen before it was told, when nobody knew whose deed it was; or another's, who had its name since.
+        draft.say("observed", f"{draft.name}: a delete of {what} was told; it was gone", _words(held, draft))
     if held.present:
         if told is None or not told.deletes:
             # No delete says when it went: it is seen to be gone now. Else a replica that still lags could
             # show it again to the next look, as something that is no older than what was told.
             at = draft.now
-        what, made_by = naming.access(held.role_name, held.access), _made_by(held, draft)
+        made_by = _made_by(held, draft)
         draft.observed.add(held.access.scope.subscription)
         draft.say(
             "observed",

@@ -9,12 +9,14 @@ import pytest
 
 from lami.channels import console, email, teams
 from lami.channels.channel import Alert
-from lami.core.model import Actor, Entry, EntryKind
+from lami.core.ids import ResourceId
+from lami.core.model import ITSELF, Actor, Entry, EntryKind
 from lami.core.timeline import Query
-from tests.simulation.azure import NARROW, app_id, queue_scope
+from tests.simulation.azure import CONTRIBUTOR, NARROW, SUB, app_id, queue_scope
 from tests.simulation.world import World
 
 APP = app_id("hr")
+SUBSCRIPTION = ResourceId(f"/subscriptions/{SUB}")
 OPERATOR = Actor("user", "olga", "Olga Operator")
 
 
@@ -167,6 +169,43 @@ def test_what_ends_a_finding_is_whose_deed_that_was(world: World) -> None:
     by(world, "Carol")
     world.settle()
     assert actors(entries(world, "resolved")) == {"Carol"}
+    assert world.violations() == []
+
+
+def test_what_lami_comes_upon_when_a_grace_ends_is_nobody_s_who_is_known(world: World) -> None:
+    """Eve's grant is seen before its event comes: it was not Mallory's, nor Bob's, and then Eve is named."""
+    revoke(world)
+    by(world, "Mallory")
+    world.azure.put_app(APP)
+    by(world, "Bob")
+    world.azure.grant(world.holder(APP).observed.system, CONTRIBUTOR, SUBSCRIPTION)
+    late = list(world.azure.events)
+    world.azure.events.clear()
+    world.settle()
+    broad = next(one for one in world.findings() if one.rule == "broad-grant")
+    assert broad.cause.operation == "lami/look"
+    seen = [one for one in entries(world) if "was granted Contributor" in one.text]
+    assert [one.kind for one in seen] == ["observed", "opened", "told"]
+    assert {one.cause.actor for one in seen} == {ITSELF}
+    world.azure.events[:] = late
+    (granted,) = by(world, "Eve")
+    assert granted in {one.cause.id for one in entries(world, "observed", actor="eve")}
+    assert world.violations() == []
+
+
+def test_a_delete_that_was_seen_before_its_event_came_has_its_line_all_the_same(world: World) -> None:
+    """Reconcile found it and could not say whose it was; the event can."""
+    revoke(world)
+    late = list(world.azure.events)
+    world.azure.events.clear()
+    world.azure.sleep(60)
+    world.reconcile()
+    world.azure.events[:] = [*late, *late]
+    deleted, _ = by(world, "Mallory")
+    (line,) = entries(world, actor="mallory")
+    assert (line.kind, line.cause.id) == ("observed", deleted)
+    assert "was told; it was gone" in line.text
+    world.settle()
     assert world.violations() == []
 
 
