@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Literal
 
 from lami.core.ids import ResourceId
@@ -63,6 +64,7 @@ def holder_name(id: ResourceId) -> str:
     return _holder_name(id.text)
 
 
+@lru_cache(maxsize=1024)
 def _holder_name(id: str) -> str:
     above, _, name = id.rstrip("/").rpartition("/")
     app, _, kind = above.rpartition("/")
