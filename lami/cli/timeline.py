@@ -103,5 +103,5 @@ def _span(since: datetime | None, until: datetime, ahead: datetime) -> tuple[dat
     last = min(until, ahead)
     first = since or last - USUAL_SPAN
     if first >= until:
-        raise click.UsageError("--from lies before --to: nothing is between these.")
+        raise click.UsageError("--from has to lie before --to.")
     return first, last

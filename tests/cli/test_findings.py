@@ -224,8 +224,8 @@ def test_what_is_no_time_is_refused(story: Cli, option: str, time: str) -> None:
     [
         (["--scope", "rg-claims"], "begins with /"),
         (["--principal", "claims-intake"], "lami baseline show -o json"),
-        (["--from", "2026-01-02", "--to", "2026-01-01"], "--from lies before --to"),
-        (["--from", "1d", "--to", "2d"], "--from lies before --to"),
+        (["--from", "2026-01-02", "--to", "2026-01-01"], "--from has to lie before --to"),
+        (["--from", "1d", "--to", "2d"], "--from has to lie before --to"),
     ],
 )
 def test_a_filter_that_can_never_match_is_refused(story: Cli, options: list[str], wanted: str) -> None:
