@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from lami.audit import audited
 from lami.core import definitions, digests
 from lami.core.churn import ARRIVED
@@ -484,11 +486,13 @@ def _remembered(held: Held) -> Iterator[str]:
     """Of what was expected from the start and changed in place it is known what it was; and a role that was
     held all the time, and that nobody accepted, is expected to allow no more than at first."""
     for principal, book in held.principals.items():
-        state = held.principal(principal)
-        for key, condition in _conditions_at_first(held.entries[book.subject]).items():
+        state, begun = held.principal(principal), _conditions_at_first(held.entries[book.subject])
+        # What another assignment gave at first is expected of this one, too.
+        given = {replace(state.grants[key].access, condition=one).key for key, one in begun.items()}
+        for key, condition in begun.items():
             grant = state.grants[key]
             term = state.terms.get(Access(grant.access.role, grant.access.scope, condition).key)
-            expected = term is not None and term.count == 1
+            expected = term is not None and term.count == 1 and grant.access.key not in given
             if grant.present and expected and grant.access.condition != condition and grant.was is None:
                 yield f"{principal[:8]} forgot under which condition it was granted {grant.role_name}"
     azure, world = held.world.azure, held.world

@@ -89,3 +89,8 @@ def test_a_definition_that_changed_unannounced_leaves_a_line_though_no_rule_mind
 def test_a_delete_is_not_given_up_where_somebody_was_learnt_of_meanwhile() -> None:
     """A worker stood still between index and look; another took a lagging replica's word for the grant."""
     assert judge("a worker stalls, with lag", False, 9897) is None
+
+
+def test_a_condition_that_another_assignment_had_at_first_is_none_that_was_forgotten() -> None:
+    """Of two alike the one got the other's condition: the check took what is expected anyway for a loss."""
+    assert judge("governed, reconcile", False, 61099) is None
