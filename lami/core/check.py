@@ -87,12 +87,12 @@ def needs(
 ) -> tuple[Need, ...]:
     """What the holder needs of its own. The identities that it attaches have needs of theirs."""
     lines: list[Need] = []
+    severity = policy.severity("missing-grant")
     if not state.known:
         text = f"lami holds no baseline of {holder_name(id)} yet: what it should have is not known"
-        lines.append(Need(id, "baseline", "unknown", text, policy.severity("missing-grant")))
+        lines.append(Need(id, "baseline", "unknown", text, severity))
     lines += _identities(id, state, look, policy.severity("identity-churn"))
     for term in _expected(state):
-        severity = policy.severity("missing-grant")
         lines.append(_access(id, state.baseline, term, look, replies, watched, severity))
     return tuple(lines)
 
@@ -117,6 +117,7 @@ def _identities(
 
 def _bound(id: ResourceId, state: HolderState, shown: IdentityHolder, severity: Severity) -> Iterator[Need]:
     name, was = holder_name(id), state.baseline
+    instead = _in_its_place(id, was, shown)
     its = "its principal" if shown.kind == "userAssignedIdentity" else "its system-assigned identity"
     if shown.system:
         text = f"{name} has {its} {naming.short(shown.system)}"
@@ -125,7 +126,7 @@ def _bound(id: ResourceId, state: HolderState, shown: IdentityHolder, severity: 
         yield Need(id, "identity", "ok", text, severity, shown.system)
     elif was.system:
         text = f"{name} lacks {its}"
-        mend = (*_in_its_place(id, was, shown), remedy.assign_system_identity(id))
+        mend = (*instead, remedy.assign_system_identity(id))
         yield Need(id, "identity", "missing", text, severity, remedy=mend)
     expected = {each.identity.key: each for each in was.attached}
     attached = {each.identity.key: each for each in shown.attached}
@@ -133,8 +134,7 @@ def _bound(id: ResourceId, state: HolderState, shown: IdentityHolder, severity: 
         if key in attached:
             yield _attached(id, attached[key], key in expected, severity)
         else:
-            mend = _in_its_place(id, was, shown)
-            yield _detached(id, expected[key].identity, mend, severity)
+            yield _detached(id, expected[key].identity, instead, severity)
     if state.known and not (shown.system or was.system or expected or attached):
         yield Need(id, "identity", "ok", f"{name} has no managed identity, and none is expected", severity)
 
@@ -149,10 +149,10 @@ def _attached(id: ResourceId, now: Attached, expected: bool, severity: Severity)
     return Need(id, "identity", "missing", text, severity, remedy=mend)
 
 
-def _detached(id: ResourceId, identity: ResourceId, mend: tuple[str, ...], severity: Severity) -> Need:
+def _detached(id: ResourceId, identity: ResourceId, instead: tuple[str, ...], severity: Severity) -> Need:
     text = f"{holder_name(id)} does not have {holder_name(identity)} attached"
     attach = remedy.attach_identity(id, identity)
-    return Need(id, "identity", "missing", text, severity, remedy=(*mend, attach))
+    return Need(id, "identity", "missing", text, severity, remedy=(*instead, attach))
 
 
 def _in_its_place(id: ResourceId, was: Carried, shown: IdentityHolder) -> tuple[str, ...]:

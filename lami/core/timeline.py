@@ -15,6 +15,7 @@ from msgspec import Struct
 from msgspec.json import Encoder
 from msgspec.structs import replace
 
+from lami.core.ids import guid
 from lami.core.model import Entry, EntryKind, Subject
 
 AHEAD = timedelta(minutes=1)
@@ -23,7 +24,6 @@ USUAL_SPAN = timedelta(days=7)
 """How far back a question goes where nobody says from when."""
 GENESIS = ""
 """What the first entry of a subject names as the hash before it."""
-_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SHORT = re.compile(r"[0-9a-f]{8}")
 """What titles have of a GUID."""
 _canonical = Encoder(order="sorted").encode
@@ -78,7 +78,8 @@ def scope_asked(text: str) -> str:
 
 def principal_asked(text: str) -> str:
     """The principal to ask for, as it was given; raises ValueError where no entry could be about it."""
-    if text and not any(shape.fullmatch(text.lower()) for shape in (_GUID, _SHORT)):
+    whole = guid(text) == text.lower()
+    if text and not whole and not _SHORT.fullmatch(text.lower()):
         raise ValueError(
             "is a principal's object id, a GUID, or the first 8 digits of it that titles have;"
             " `lami baseline show -o json` has the ids by name"

@@ -47,15 +47,13 @@ from lami.core.model import (
     Term,
     User,
 )
-from lami.store.table import Row, Value
+from lami.store.table import BEHIND, Row, Value
 
 HEAD = "a.head"
 STATE_ENDS = "e"
 """All that a load reads has a key before this."""
 OWED = "d.owed."
 ENTRY = "entry."
-_ENDS = "~"
-"""Behind every key that begins with what stands before it."""
 _NEWEST = 999_999_999_999
 _LATEST = "latest"
 PROPERTY = 30_000
@@ -123,7 +121,7 @@ def unstack(found: Iterable[Row], item: type[T]) -> list[T]:
 
 def stacked(key: str) -> tuple[str, str]:
     """The range of keys in which the rows of one commit stand."""
-    return key, key + _ENDS
+    return key, key + BEHIND
 
 
 def parts(book: Book) -> dict[str, Mapping[str, object]]:
