@@ -29,8 +29,8 @@ class Permanent(LamiError):
     """Trying the same thing again will fail again: somebody has to change something first."""
 
 
-FAILURES = (Temporary, Permanent)
-"""What one of many things may fail with and hold up no other."""
+EITHER = (Temporary, Permanent)
+"""Both kinds: what one of many may fail with, and hold up no other."""
 
 
 class BadEvent(Permanent):

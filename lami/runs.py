@@ -16,7 +16,7 @@ from lami.core import digests
 from lami.core.model import Cause, Subject
 from lami.core.stimuli import DirectorySaid, Reconciled, Taken
 from lami.drain import Drain
-from lami.errors import FAILURES, Permanent, Temporary
+from lami.errors import EITHER, Permanent, Temporary
 from lami.handling import FirstSight, Handled, Tools, first_sight, handle
 from lami.store.due import Due, DueList
 
@@ -159,7 +159,7 @@ class Handler(Struct, frozen=True):
         for subject in subjects:
             try:
                 handled = how(subject)
-            except FAILURES as failure:
+            except EITHER as failure:
                 tally.fail(subject, failure)
                 continue
             if handled is not None:
@@ -173,7 +173,7 @@ class Handler(Struct, frozen=True):
         """
         try:
             further = self.drain.pay([handled.loaded for handled in done])
-        except FAILURES:
+        except EITHER:
             further = [more for one in done for more in self._pay_alone(one.loaded.book.subject, tally)]
         tally.add([one for one in done if one.loaded.book.subject.id not in tally.failed])
         tally.add(further)
@@ -182,7 +182,7 @@ class Handler(Struct, frozen=True):
     def _pay_alone(self, subject: Subject, tally: Tally) -> list[Handled]:
         try:
             return self.drain.pay([self.tools.books.load(subject)])
-        except FAILURES as failure:
+        except EITHER as failure:
             tally.fail(subject, failure)
             return []
 

@@ -32,7 +32,7 @@ from lami.core.model import (
     Unknown,
 )
 from lami.core.stimuli import Again, Told
-from lami.errors import FAILURES, Permanent, Temporary
+from lami.errors import EITHER, Permanent, Temporary
 from lami.handling import Handled, Tools, handle, handle_loaded, subscriptions_of
 from lami.routing import ASSIGNMENT, NotNow, Router, handle_for
 from lami.store.books import Loaded
@@ -234,7 +234,7 @@ class Sweeper:
             handled = tuple(self._told(swept, at_work, item, item.change))
             self._router.settle_shared(item.change, handled)
             return Answer(handled)
-        except FAILURES as failure:
+        except EITHER as failure:
             return Answer(failure=failure)
 
     def _unknown(self, change: Change, lines: Mapping[str, RoleAssignment]) -> Answer:

@@ -17,7 +17,7 @@ from lami.core.messages import carried
 from lami.core.model import HolderState, Subject
 from lami.core.stimuli import Again
 from lami.drain import Drain
-from lami.errors import FAILURES, Permanent, Temporary
+from lami.errors import EITHER, Permanent, Temporary
 from lami.handling import Tools, handle
 from lami.pace import Calm, Pace, window_end
 from lami.reconcile import Reconciler
@@ -98,7 +98,7 @@ class Walker:
             try:
                 if self._has_turn(item):
                     first[item] = self._look_at_carried(item, holder)
-            except FAILURES as failure:
+            except EITHER as failure:
                 self._failed(item, failure)
         return [*going, *self._paid(first)]
 
@@ -130,7 +130,7 @@ class Walker:
         try:
             if _holder_after_grace(item) is not None or self._has_turn(item):
                 done[item] = self._do(item)
-        except FAILURES as failure:
+        except EITHER as failure:
             self._failed(item, failure)
 
     def _has_turn(self, item: Due) -> bool:
@@ -160,7 +160,7 @@ class Walker:
         """Pay what the books owe, all together, or each item's alone where that fails; answer who is paid."""
         try:
             self._drain.pay(_newest(one for loaded in done.values() for one in loaded))
-        except FAILURES as failure:
+        except EITHER as failure:
             log.info("%s; what is due is paid one by one", failure)
             return [item for item, loaded in done.items() if self._paid_alone(item, loaded)]
         return list(done)
@@ -170,7 +170,7 @@ class Walker:
         subjects = dict.fromkeys(one.book.subject for one in loaded)
         try:
             self._drain.pay([self._tools.books.load(subject) for subject in subjects])
-        except FAILURES as failure:
+        except EITHER as failure:
             self._failed(item, failure)
             return False
         return True
