@@ -9,7 +9,7 @@ from itertools import islice
 
 from msgspec import Struct, field
 
-from lami.audit import Audit, audited, chained
+from lami.audit import Audit, audited
 from lami.core import naming
 from lami.core.ids import ResourceId
 from lami.core.messages import holder_subject
@@ -57,12 +57,12 @@ class FindingQuery(Struct, frozen=True):
         named = {finding.subject.id.lower(), finding.subject.name.lower()}
         named.add(finding.detail.get("holder", "").lower())
         named.update(finding.detail.get("holderId", "").lower().split(", "))
-        wanted = self.subject.lower().rstrip("/")
+        named.discard("")
         return (
             (not self.statuses or finding.status in self.statuses)
             and (not self.rules or finding.rule in self.rules)
             and (not self.severities or finding.severity in self.severities)
-            and (not self.subject or (wanted != "" and wanted in named))
+            and (not self.subject or self.subject.lower().rstrip("/") in named)
             and (self.since is None or finding.opened_at >= self.since)
             and (self.until is None or finding.opened_at < self.until)
         )
@@ -141,11 +141,6 @@ class Queries:
         """When something was done for all of the subscriptions; None where it is still to do for one."""
         done = self._index.notes(what)
         return min(done[one] for one in subscriptions) if done.keys() >= set(subscriptions) else None
-
-    def verify(self, subject: Subject) -> str:
-        """Why the chain of a subject's timeline does not hold; empty where it does."""
-        found = chained(self._books, subject)
-        return found if isinstance(found, str) else ""
 
     def audit(self, progress: Listener = lambda progress: None) -> Audit:
         """What does not hold of all timelines: chains, copies that questions read, books that are gone."""

@@ -12,8 +12,8 @@ from msgspec.structs import replace
 
 from lami.core.model import Book, Decision, Entry, Finding, Owed, Subject
 from lami.store import rows
-from lami.store.history import History, broken
-from lami.store.table import Conflict, Create, Delete, Operation, Put, Replace, Table, batched, taken
+from lami.store.history import History
+from lami.store.table import Conflict, Create, Delete, Operation, Put, Replace, Row, Table, batched, taken
 
 T = TypeVar("T")
 _READ_FIRST = (128,)
@@ -127,8 +127,7 @@ class Books:
 
     def entries(self, subject: Subject) -> list[Entry]:
         """A subject's entries as they are chained, the newest first."""
-        found = self._table.query(subject.partition, *rows.stacked(rows.ENTRY))
-        return [entry for row in found for entry in reversed(rows.unpack_entries(row))]
+        return [entry for row in self._said(subject) for entry in reversed(rows.unpack_entries(row))]
 
     def timeline(self, subject: Subject, since: datetime) -> Iterator[Entry]:
         """A subject's entries by their times, newest first; none older than `since`, which is included.
@@ -151,12 +150,7 @@ class Books:
     def history(self, subject: Subject) -> History:
         """A subject's book, and after it all rows of its entries: two round trips, a large one more."""
         book = self.load(subject).book
-        found = self._table.query(subject.partition, *rows.stacked(rows.ENTRY))
-        return History(book, found[::-1])
-
-    def broken(self, subject: Subject) -> str:
-        """Why a subject's timeline does not hold, as one reading has it; empty where it does."""
-        return broken(self.history(subject))
+        return History(book, self._said(subject)[::-1])
 
     def written(self, loaded: Loaded, owed: Owed) -> tuple[tuple[Entry, ...], tuple[Finding, ...]]:
         """The entries and resolved findings of the commit that an outbox row belongs to."""
@@ -174,6 +168,9 @@ class Books:
 
     def _stack(self, subject: Subject, key: str, item: type[T]) -> list[T]:
         return rows.unstack(self._table.query(subject.partition, *rows.stacked(key)), item)
+
+    def _said(self, subject: Subject) -> list[Row]:
+        return self._table.query(subject.partition, *rows.stacked(rows.ENTRY))
 
     def _settle_one(self, subject: Subject, operation: Operation) -> None:
         try:

@@ -32,6 +32,7 @@ from lami.schedule import begin, take_baseline_if_none
 from lami.settings import Settings, read
 from lami.store.books import Books
 from lami.store.due import DueList
+from lami.store.history import broken
 from lami.wiring import Lami, Watch, assemble, make_channels, make_table, now
 from tests.azurite import free_port
 from tests.faults.outcome import Outcome, differences, faults_within, outcome
@@ -211,7 +212,7 @@ class Struck:
             causes = {entry.cause.id for subject in held for entry in books.entries(subject)}
             causes |= {item.change.event_id for item in DueList(lami.table).soonest() if item.change}
             lost = [f"event {id} is lost" for id in wanted if id not in causes]
-            return [*lost, *filter(None, map(lami.queries.verify, held))]
+            return [*lost, *filter(None, (broken(books.history(subject)) for subject in held))]
 
     def wrong(self, strikes: int) -> list[str]:
         """When all is delivered and time has passed: where it differs from the lami left in peace.

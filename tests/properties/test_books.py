@@ -26,6 +26,7 @@ from lami.core.model import (
     Subject,
 )
 from lami.core.timeline import hashed
+from lami.store import history
 from lami.store.books import Books, Loaded, Repeated
 from lami.store.sqlite import SqliteTable
 from lami.store.table import Conflict, Table
@@ -316,7 +317,7 @@ class BooksMachine(RuleBasedStateMachine):
         self.view()
         entries = list(reversed(self.books.entries(SUBJECT)))
         assert entries == self.model.entries
-        assert self.books.broken(SUBJECT) == ""
+        assert history.broken(self.books.history(SUBJECT)) == ""
 
     @rule(minutes=st.integers(-10, 10))
     def timeline(self, minutes: int) -> None:

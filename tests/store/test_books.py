@@ -23,7 +23,7 @@ from lami.core.model import (
     Subject,
 )
 from lami.core.timeline import broken
-from lami.store import rows
+from lami.store import history, rows
 from lami.store.azure_tables import from_connection_string
 from lami.store.books import Books, Loaded, Repeated
 from lami.store.sqlite import SqliteTable
@@ -152,7 +152,7 @@ def test_a_question_has_the_latest_first_whatever_the_clocks_say(memory: Table) 
     assert asked == sorted(asked, reverse=True)
     assert [entry.at for entry in books.entries(PRINCIPAL)][::2] == [at(m) for m in (8, 90, 6, 2, 7, 5)]
     assert books.load(PRINCIPAL).book.latest == at(90)
-    assert books.broken(PRINCIPAL) == ""
+    assert history.broken(books.history(PRINCIPAL)) == ""
 
 
 def test_a_row_that_does_not_say_how_late_its_entries_are_hides_none(memory: Table) -> None:
@@ -167,7 +167,7 @@ def test_a_row_that_does_not_say_how_late_its_entries_are_hides_none(memory: Tab
     memory.transact(PRINCIPAL.partition, [Put(rows.HEAD, head)])
     moments(memory, [1, 8], first=3)
     assert [one.at for one in books.timeline(PRINCIPAL, at(6))][::2] == [at(m) for m in (90, 8, 6)]
-    assert books.broken(PRINCIPAL) == ""
+    assert history.broken(books.history(PRINCIPAL)) == ""
 
 
 @pytest.mark.parametrize("many", [500, 2_000])
@@ -214,7 +214,7 @@ def test_tampering_with_the_table_shows(memory: Table, change: str) -> None:
         if change == "head's latest":
             forged_book = replace(loaded.book, latest=at(-999))
         memory.transact(PRINCIPAL.partition, [Put(rows.HEAD, rows.head(forged_book))])
-    assert books.broken(PRINCIPAL) != ""
+    assert history.broken(books.history(PRINCIPAL)) != ""
 
 
 def test_what_a_commit_wrote_can_be_read_again_for_its_debts(memory: Table) -> None:
